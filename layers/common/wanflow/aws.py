@@ -1,0 +1,103 @@
+"""boto3 clients, made when first used, and the one place where a passing AWS fault gets its name.
+
+Importing boto3 costs more than everything else together, so a request that is refused never does it.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+from wanflow.errors import AwsUnavailable
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb.client import DynamoDBClient
+    from mypy_boto3_events.client import EventBridgeClient
+    from mypy_boto3_s3.client import S3Client
+    from mypy_boto3_secretsmanager.client import SecretsManagerClient
+    from mypy_boto3_stepfunctions.client import SFNClient
+
+_PASSING = frozenset(
+    {
+        "InternalError",
+        "InternalServerError",
+        "ProvisionedThroughputExceededException",
+        "RequestLimitExceeded",
+        "RequestTimeout",
+        "RequestTimeoutException",
+        "ServiceUnavailable",
+        "SlowDown",
+        "Throttling",
+        "ThrottlingException",
+        "TooManyRequestsException",
+        "TransactionConflictException",
+        "TransactionInProgressException",
+    }
+)
+
+
+@cache
+def dynamodb() -> "DynamoDBClient":
+    client: DynamoDBClient = _client("dynamodb")
+    return client
+
+
+@cache
+def s3() -> "S3Client":
+    client: S3Client = _client("s3", signature_version="s3v4")
+    return client
+
+
+@cache
+def stepfunctions() -> "SFNClient":
+    client: SFNClient = _client("stepfunctions")
+    return client
+
+
+@cache
+def eventbridge() -> "EventBridgeClient":
+    client: EventBridgeClient = _client("events")
+    return client
+
+
+@cache
+def secretsmanager() -> "SecretsManagerClient":
+    client: SecretsManagerClient = _client("secretsmanager")
+    return client
+
+
+def _client(service: str, **options: Any) -> Any:
+    import boto3  # noqa: PLC0415
+    from botocore.config import Config  # noqa: PLC0415
+
+    config = Config(
+        connect_timeout=3, read_timeout=10, retries={"mode": "standard", "total_max_attempts": 5}, **options
+    )
+    return boto3.client(service, config=config)  # type: ignore[call-overload]
+
+
+@contextmanager
+def naming_faults(what: str) -> Iterator[None]:
+    """Turn a fault of AWS that passes into `AwsUnavailable`; let every other one through.
+
+    Args:
+        what: the call in words, for the message: "read the job's record".
+    """
+    from botocore.exceptions import ClientError, HTTPClientError  # noqa: PLC0415
+
+    try:
+        yield
+    except ClientError as error:
+        code = error.response.get("Error", {}).get("Code", "")
+        status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+        if code in _PASSING or status >= 500:
+            raise AwsUnavailable(f"could not {what}: {code}") from error
+        raise
+    except HTTPClientError as error:
+        raise AwsUnavailable(f"could not {what}: {type(error).__name__}") from error
+
+
+def error_code(error: Exception) -> str:
+    """The code of a botocore ClientError, "" for anything else."""
+    response = getattr(error, "response", None)
+    return str(response.get("Error", {}).get("Code", "")) if isinstance(response, dict) else ""

@@ -1,0 +1,49 @@
+"""The job document: the Wan response format plus our fields (design.md, HTTPS API)."""
+
+from collections.abc import Callable
+from copy import deepcopy
+from typing import Any
+
+from wanflow.jobs import Job
+from wanflow.wan_client import video_items
+
+
+def job_document(job: Job, link: Callable[[str], str], progress: int = 0) -> dict[str, Any]:
+    """What a caller sees of a job.
+
+    Args:
+        link: makes the URL of an object key.
+        progress: a guess in per cent for a job that has not ended.
+    """
+    document: dict[str, Any] = {
+        "id": job.id,
+        "status": job.status,
+        "progress": 100 if job.status == "completed" else progress,
+        "created_at": job.created_at,
+        "updated_at": job.updated_at,
+        "request": job.request,
+        "estimate": {"cost_usd": str(job.estimate_usd)},
+        "warnings": list(job.warnings),
+        "metadata": job.metadata,
+        "attempts": [{"task_id": a.task_id, "started_at": a.started_at} for a in job.attempts if a.task_id],
+        "polls": job.polls,
+    }
+    if job.submitted_at is not None:
+        document["submitted_at"] = job.submitted_at
+    if job.ended_at is not None:
+        document["ended_at"] = job.ended_at
+    if job.status == "completed" and job.result is not None:
+        document["output"] = _output(job, link)
+        document["usage"] = job.result["usage"]
+        document["provider_metadata"] = job.result["metadata"]
+    if job.error is not None:
+        document["error"] = job.error.as_dict()
+    return document
+
+
+def _output(job: Job, link: Callable[[str], str]) -> Any:
+    """The provider's output with our links in place of the CDN's."""
+    result = deepcopy(job.result or {})
+    for item, video in zip(video_items(result), job.stored, strict=True):
+        item["url"] = link(video.key)
+    return result["output"]

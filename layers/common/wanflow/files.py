@@ -1,0 +1,164 @@
+"""The bucket: references in, videos and documents out, links lent for a while.
+
+uploads/{owner}/…           references; those sent inline lie under uploads/{owner}/{job id}/
+inbox/{owner}/…             requests dropped as files; directly under inbox/ they belong to the owner `s3`
+outbox/….result.json        the verdict on each of them
+videos/{id}.mp4, -2.mp4 …   results; videos/{id}.json the job's final document
+"""
+
+import hashlib
+from collections.abc import Callable, Iterator
+from itertools import chain
+from typing import TYPE_CHECKING, Any
+
+from wanflow import aws
+from wanflow.errors import DownloadFailed, NotFound
+from wanflow.jobs import StoredVideo, to_json
+from wanflow.references import OwnFiles
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3.client import S3Client
+    from mypy_boto3_s3.type_defs import CompletedPartTypeDef
+
+LINK_SECONDS = 3600
+PART_BYTES = 8 * 1024 * 1024
+_S3_OWNER = "s3"
+_MP4_BRAND = slice(4, 8)
+
+
+class Files:
+    """The objects of one bucket. Every call raises `AwsUnavailable` when S3 fails in a way that passes."""
+
+    def __init__(self, client: Callable[[], "S3Client"], bucket: str) -> None:
+        self._client = client
+        self.bucket = bucket
+
+    def of_owner(self, owner: str) -> OwnFiles:
+        """What this owner may name as `s3://…`."""
+        return OwnFiles(self.bucket, (f"uploads/{owner}/", f"inbox/{owner}/"))
+
+    def url_of(self, key: str) -> str:
+        return f"s3://{self.bucket}/{key}"
+
+    def put(self, key: str, content: bytes, content_type: str) -> None:
+        with aws.naming_faults(f"write {key}"):
+            self._client().put_object(Bucket=self.bucket, Key=key, Body=content, ContentType=content_type)
+
+    def put_json(self, key: str, document: object) -> None:
+        self.put(key, to_json(document).encode(), "application/json")
+
+    def get(self, key: str, most_bytes: int) -> bytes | None:
+        """An object's bytes, None when there are more than `most_bytes`.
+
+        Raises:
+            NotFound: no such object.
+        """
+        try:
+            with aws.naming_faults(f"read {key}"):
+                answer = self._client().get_object(Bucket=self.bucket, Key=key)
+                with answer["Body"] as body:
+                    return None if answer["ContentLength"] > most_bytes else body.read()
+        except Exception as error:
+            if aws.error_code(error) in {"NoSuchKey", "404"}:
+                raise NotFound(f"no object {key}") from error
+            raise
+
+    def link(self, key: str, seconds: int = LINK_SECONDS) -> str:
+        """A presigned URL to read the object; it dies earlier when the signing role's credentials do."""
+        params = {"Bucket": self.bucket, "Key": key}
+        return str(self._client().generate_presigned_url("get_object", Params=params, ExpiresIn=seconds))
+
+    def store_video(self, key: str, chunks: Iterator[bytes], announced_bytes: int | None) -> StoredVideo:
+        """Stream a video into the bucket, a part at a time; nothing is visible under `key` before all of it is there.
+
+        Args:
+            chunks: the body, in pieces of any size.
+            announced_bytes: the length that the sender announced, None when it did not.
+
+        Raises:
+            DownloadFailed: the body is no MP4, or not as long as announced.
+        """
+        first, rest = _first_part(chunks)
+        if first[_MP4_BRAND] != b"ftyp":
+            raise DownloadFailed(f"what the CDN sent is not an MP4 ({len(first)} bytes looked at)")
+        checksum = hashlib.sha256(first)
+        if rest is None:
+            _check_length(len(first), announced_bytes)
+            self.put(key, first, "video/mp4")
+            return StoredVideo(key, len(first), checksum.hexdigest())
+        size = self._store_parts(key, chain([first], _counted(rest, checksum)), announced_bytes)
+        return StoredVideo(key, size, checksum.hexdigest())
+
+    def _store_parts(self, key: str, parts: Iterator[bytes], announced_bytes: int | None) -> int:
+        place: Any = {"Bucket": self.bucket, "Key": key}
+        with aws.naming_faults(f"write {key}"):
+            upload = self._client().create_multipart_upload(**place, ContentType="video/mp4")
+        place["UploadId"] = upload["UploadId"]
+        try:
+            size = 0
+            done: list[CompletedPartTypeDef] = []
+            for number, part in enumerate(parts, start=1):
+                with aws.naming_faults(f"write {key}"):
+                    answer = self._client().upload_part(**place, PartNumber=number, Body=part)
+                done.append({"PartNumber": number, "ETag": answer["ETag"]})
+                size += len(part)
+            _check_length(size, announced_bytes)
+            with aws.naming_faults(f"write {key}"):
+                self._client().complete_multipart_upload(**place, MultipartUpload={"Parts": done})
+        except BaseException:
+            # What this cannot undo, the bucket's lifecycle rule does after a day.
+            with aws.naming_faults(f"drop the parts of {key}"):
+                self._client().abort_multipart_upload(**place)
+            raise
+        return size
+
+
+def _first_part(chunks: Iterator[bytes]) -> tuple[bytes, Iterator[bytes] | None]:
+    """The first part, and the other parts, or None when the first is all there is."""
+    parts = _parts(chunks)
+    first = next(parts, b"")
+    second = next(parts, None)
+    return first, None if second is None else chain([second], parts)
+
+
+def _parts(chunks: Iterator[bytes]) -> Iterator[bytes]:
+    """The same bytes in parts of PART_BYTES; the last may be shorter. Holds one part at a time."""
+    part = bytearray()
+    for chunk in chunks:
+        part += chunk
+        while len(part) >= PART_BYTES:
+            yield bytes(part[:PART_BYTES])
+            del part[:PART_BYTES]
+    if part:
+        yield bytes(part)
+
+
+def _counted(parts: Iterator[bytes], checksum: "hashlib._Hash") -> Iterator[bytes]:
+    for part in parts:
+        checksum.update(part)
+        yield part
+
+
+def _check_length(size: int, announced_bytes: int | None) -> None:
+    if announced_bytes is not None and size != announced_bytes:
+        raise DownloadFailed(f"the CDN announced {announced_bytes} bytes and sent {size}")
+
+
+def video_key(job_id: str, number: int) -> str:
+    """Key of a job's video: the first has no number, the second is `-2`."""
+    return f"videos/{job_id}.mp4" if number == 1 else f"videos/{job_id}-{number}.mp4"
+
+
+def document_key(job_id: str) -> str:
+    return f"videos/{job_id}.json"
+
+
+def owner_of_inbox_key(key: str) -> str:
+    """`inbox/{owner}/…` belongs to that owner, `inbox/file` to the owner `s3`."""
+    owner, slash, _ = key.removeprefix("inbox/").partition("/")
+    return owner if slash else _S3_OWNER
+
+
+def verdict_key(inbox_key: str) -> str:
+    """`inbox/a/b.png` -> `outbox/a/b.png.result.json`."""
+    return f"outbox/{inbox_key.removeprefix('inbox/')}.result.json"

@@ -1,0 +1,184 @@
+"""A job and its record in DynamoDB: what is remembered, and the conditional writes that move it on.
+
+One item a job: `pk` = `job#{id}`, `sk` = `job`. While the job is open the item also carries `open_shard` and
+`check_after`, which put it into the sparse index `open_jobs`: the time after which somebody should look after it.
+Nested documents (the request, the provider's answer) are kept as JSON text: a provider's number or an empty key can
+then never make a write fail.
+"""
+
+import json
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import Any, Literal
+
+from wanflow.errors import ErrorInfo
+
+Status = Literal["queued", "submitting", "processing", "completed", "failed", "canceled"]
+AttemptState = Literal["submitting", "submitted", "not_created", "unknown", "failed"]
+FINAL: frozenset[str] = frozenset({"completed", "failed", "canceled"})
+OPEN_SHARDS = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One task that we asked for. `tries` counts the POSTs that certainly created nothing before."""
+
+    number: int
+    state: AttemptState
+    started_at: str
+    tries: int = 0
+    task_id: str | None = None
+    error: ErrorInfo | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class StoredVideo:
+    """A video in the bucket: its key, its length, its SHA-256 in hexadecimal."""
+
+    key: str
+    bytes: int
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Where a job came from: the API, or an object under inbox/ whose verdict goes to `verdict_key`."""
+
+    kind: Literal["api", "s3"]
+    verdict_key: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """Everything that is remembered of a job. Times are ISO 8601 text in UTC, money is Decimal US dollars.
+
+    `failure` is the reason for which the job will end, noted by the step that found it; `error` is what it ended with.
+    `result` is the provider's {`output`, `usage`, `metadata`}.
+    """
+
+    id: str
+    owner: str
+    status: Status
+    created_at: str
+    updated_at: str
+    fingerprint: str
+    request: dict[str, Any]
+    estimate_usd: Decimal
+    source: Source
+    metadata: dict[str, str] = field(default_factory=dict)
+    warnings: tuple[dict[str, str], ...] = ()
+    attempts: tuple[Attempt, ...] = ()
+    submitted_at: str | None = None
+    deadline_at: str | None = None
+    last_poll_error: ErrorInfo | None = None
+    failure: ErrorInfo | None = None
+    result: dict[str, Any] | None = None
+    stored: tuple[StoredVideo, ...] = ()
+    error: ErrorInfo | None = None
+    polls: int = 0
+    ended_at: str | None = None
+    check_after: str | None = None
+
+    @property
+    def is_final(self) -> bool:
+        return self.status in FINAL
+
+    @property
+    def is_open(self) -> bool:
+        """Whether something is left to do for it, if only the last steps of finishing."""
+        return self.check_after is not None
+
+    @property
+    def last_attempt(self) -> Attempt | None:
+        return self.attempts[-1] if self.attempts else None
+
+    @property
+    def task_id(self) -> str | None:
+        """The id of the task that is waited for."""
+        return self.attempts[-1].task_id if self.attempts else None
+
+
+def key_of(job_id: str) -> dict[str, str]:
+    return {"pk": f"job#{job_id}", "sk": "job"}
+
+
+def open_shard(job_id: str) -> str:
+    """Which part of `open_jobs` the job is in: spread evenly, so that no part gets hot."""
+    return str(sum(job_id.encode()) % OPEN_SHARDS)
+
+
+def to_item(job: Job) -> dict[str, Any]:
+    """The item of a new job, as plain values (no DynamoDB types)."""
+    return {
+        **key_of(job.id),
+        "id": job.id,
+        "owner": job.owner,
+        "created": f"{job.created_at}#{job.id}",
+        "status": job.status,
+        "created_at": job.created_at,
+        "updated_at": job.updated_at,
+        "fingerprint": job.fingerprint,
+        "request": to_json(job.request),
+        "estimate_usd": job.estimate_usd,
+        "source": {"kind": job.source.kind, "verdict_key": job.source.verdict_key},
+        "metadata": to_json(job.metadata),
+        "warnings": to_json(list(job.warnings)),
+        "attempts": [],
+        "open_shard": open_shard(job.id),
+        "check_after": job.check_after,
+    }
+
+
+def from_item(item: dict[str, Any]) -> Job:
+    """The job of an item, as plain values."""
+    return Job(
+        id=item["id"],
+        owner=item["owner"],
+        status=item["status"],
+        created_at=item["created_at"],
+        updated_at=item["updated_at"],
+        fingerprint=item["fingerprint"],
+        request=json.loads(item["request"]),
+        estimate_usd=item["estimate_usd"],
+        source=Source(**item["source"]),
+        metadata=json.loads(item["metadata"]),
+        warnings=tuple(json.loads(item["warnings"])),
+        attempts=tuple(_attempt(number, attempt) for number, attempt in enumerate(item["attempts"], start=1)),
+        submitted_at=item.get("submitted_at"),
+        deadline_at=item.get("deadline_at"),
+        last_poll_error=_error(item.get("last_poll_error")),
+        failure=_error(item.get("failure")),
+        result=json.loads(item["result"], parse_float=Decimal) if "result" in item else None,
+        stored=tuple(StoredVideo(v["key"], int(v["bytes"]), v["sha256"]) for v in item.get("stored", ())),
+        error=_error(item.get("error")),
+        polls=int(item.get("polls", 0)),
+        ended_at=item.get("ended_at"),
+        check_after=item.get("check_after"),
+    )
+
+
+def _attempt(number: int, item: dict[str, Any]) -> Attempt:
+    return Attempt(
+        number=number,
+        state=item["state"],
+        started_at=item["started_at"],
+        tries=int(item["tries"]),
+        task_id=item.get("task_id"),
+        error=_error(item.get("error")),
+    )
+
+
+def _error(item: dict[str, str] | None) -> ErrorInfo | None:
+    return ErrorInfo(item["code"], item["message"]) if item else None
+
+
+def to_json(value: object) -> str:
+    """JSON text; a Decimal becomes the number that it is."""
+    return json.dumps(value, default=_plain, ensure_ascii=False, separators=(",", ":"))
+
+
+def _plain(value: object) -> float | int | str:
+    if isinstance(value, Decimal):
+        number = float(value)
+        return int(value) if value == value.to_integral_value() and abs(value) < 2**53 else number
+    raise TypeError(f"{type(value).__name__} is no JSON value")

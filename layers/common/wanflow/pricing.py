@@ -1,0 +1,39 @@
+"""What a video costs: the unit price of its resolution tier times its seconds (Wan page, `size` and `duration`)."""
+
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Literal
+
+Tier = Literal["720P", "1080P"]
+
+TIER_OF_SIZE: dict[str, Tier] = {
+    "1280*720": "720P",
+    "720*1280": "720P",
+    "960*960": "720P",
+    "1088*832": "720P",
+    "832*1088": "720P",
+    "1920*1080": "1080P",
+    "1080*1920": "1080P",
+    "1440*1440": "1080P",
+    "1632*1248": "1080P",
+    "1248*1632": "1080P",
+}
+"""The ten sizes of the Wan page, `width*height`, and the tier that each is billed as."""
+
+
+@dataclass(frozen=True, slots=True)
+class Prices:
+    """US dollars for one second of video."""
+
+    price_720p: Decimal
+    price_1080p: Decimal
+
+    def estimate(self, size: str, duration_seconds: int) -> Decimal:
+        """The expected cost in US dollars, to the cent at least (`1.00`)."""
+        unit = self.price_720p if TIER_OF_SIZE[size] == "720P" else self.price_1080p
+        cost = unit * duration_seconds
+        return max(cost.quantize(Decimal("0.01")), cost.normalize(), key=_places)
+
+
+def _places(amount: Decimal) -> int:
+    return -int(amount.as_tuple().exponent)

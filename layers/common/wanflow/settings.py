@@ -1,0 +1,106 @@
+"""The environment of a function, read once, typed, failing at start by name.
+
+Each class lists what one kind of function needs; the field `table_name` is the variable `TABLE_NAME`. The template's
+parameters of the same names describe the values.
+"""
+
+import dataclasses
+import typing
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from decimal import Decimal, InvalidOperation
+from typing import Any, Literal, TypeVar
+
+from wanflow.errors import BadSetting
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class StoreSettings:
+    """Where records and objects are. Every function has it."""
+
+    table_name: str
+    bucket_name: str
+
+
+@dataclass(frozen=True, slots=True)
+class AcceptSettings:
+    """What accepting a job needs besides: prices in US dollars a second of video, the poll prior in seconds."""
+
+    state_machine_arn: str
+    price_720p_per_second: Decimal
+    price_1080p_per_second: Decimal
+    typical_render_seconds: int
+
+
+@dataclass(frozen=True, slots=True)
+class WanSettings:
+    """What talking to the provider needs."""
+
+    wan_api_base_url: str
+    wan_submit_path: str
+    wan_status_path: str
+    wan_api_key_secret_arn: str
+    reference_delivery: Literal["presigned_url", "data_uri"]
+    job_deadline_seconds: int
+    max_generation_attempts: int
+    on_unknown_submit: Literal["fail", "resubmit"]
+    typical_render_seconds: int
+
+
+def load(kind: type[T], environ: Mapping[str, str]) -> T:
+    """Read `kind`'s fields from `environ`.
+
+    Raises:
+        BadSetting: names every variable that is missing or wrong, and the rule; never its value.
+    """
+    hints = typing.get_type_hints(kind)
+    values: dict[str, Any] = {}
+    faults: list[str] = []
+    for field in dataclasses.fields(typing.cast(Any, kind)):
+        name = field.name.upper()
+        try:
+            values[field.name] = _parse(hints[field.name], environ[name])
+        except KeyError:
+            faults.append(f"{name} is not set")
+        except (ValueError, InvalidOperation):
+            faults.append(f"{name} must be {_wanted(hints[field.name])}")
+    if faults:
+        raise BadSetting("; ".join(faults))
+    return kind(**values)
+
+
+def _parse(hint: Any, text: str) -> Any:
+    if typing.get_origin(hint) is Literal:
+        return _one_of(typing.get_args(hint), text)
+    parser: Callable[[str], Any] = _PARSERS[hint]
+    return parser(text)
+
+
+def _one_of(options: tuple[str, ...], text: str) -> str:
+    if text not in options:
+        raise ValueError(text)
+    return text
+
+
+def _filled(text: str) -> str:
+    if not text:
+        raise ValueError("empty")
+    return text
+
+
+def _price(text: str) -> Decimal:
+    price = Decimal(text)
+    if not price.is_finite() or price < 0:
+        raise ValueError("no price")
+    return price
+
+
+_PARSERS: dict[Any, Callable[[str], Any]] = {str: _filled, int: int, Decimal: _price}
+
+
+def _wanted(hint: Any) -> str:
+    if typing.get_origin(hint) is Literal:
+        return "one of " + ", ".join(typing.get_args(hint))
+    return {str: "a text that is not empty", int: "a whole number", Decimal: "a decimal number from 0"}[hint]

@@ -1,0 +1,303 @@
+"""What each state of the workflow does with its job. One method = one state = one Lambda.
+
+Every method may be run again at any time: it reads the record first and goes on from what it finds there. The record
+is written before and after each side effect, never only after it.
+"""
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any, Literal
+
+from wanflow.clock import Clock, from_text
+from wanflow.delivery import ReferenceDelivery, ReferenceLost
+from wanflow.errors import DownloadFailed, ErrorInfo, RecordChanged
+from wanflow.files import Files, video_key
+from wanflow.jobs import Attempt, Job, StoredVideo
+from wanflow.polling import PollSchedule, full_jitter
+from wanflow.records import JobRecords
+from wanflow.wan_client import (
+    GENERATION_FAILED_CODES,
+    PollUnclear,
+    ResultRefused,
+    SubmitOutcomeUnknown,
+    SubmitRejected,
+    SubmitThrottled,
+    TaskGone,
+    TaskNotCreated,
+    WanClient,
+    WanTask,
+    video_urls,
+)
+
+logger = logging.getLogger("wanflow")
+
+NextStep = Literal["submit", "poll", "store", "finish"]
+
+MAX_SUBMIT_TRIES = 6
+"""POSTs for one attempt when each certainly created nothing: about two minutes of backoff in all."""
+
+MAX_THROTTLED_SECONDS = 3 * 86400
+"""How long HTTP 429 may hold a job up, counted from its acceptance."""
+
+_THROTTLE_CAP_SECONDS = 300
+# A fresh task after a failed one: not at once, the cause may still be there.
+_RESUBMIT_BASE_SECONDS = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """A state's answer: what comes next and after how many seconds. It is all the state data there is."""
+
+    job_id: str
+    next_step: NextStep
+    wait_seconds: int = 0
+    polls: int = 0
+
+    def as_state(self) -> dict[str, Any]:
+        return {
+            "job_id": self.job_id,
+            "next_step": self.next_step,
+            "wait_seconds": self.wait_seconds,
+            "polls": self.polls,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """The template's parameters of the same names."""
+
+    job_deadline_seconds: int
+    max_generation_attempts: int
+    on_unknown_submit: Literal["fail", "resubmit"]
+
+
+class Workflow:
+    """The steps of a job between its acceptance and its end."""
+
+    def __init__(
+        self,
+        records: JobRecords,
+        files: Files,
+        wan: WanClient,
+        delivery: ReferenceDelivery,
+        *,
+        schedule: PollSchedule,
+        rules: Rules,
+        clock: Clock,
+        random: Callable[[], float],
+    ) -> None:
+        self._records = records
+        self._files = files
+        self._wan = wan
+        self._delivery = delivery
+        self._schedule = schedule
+        self._rules = rules
+        self._clock = clock
+        self._random = random
+
+    # --- Submit Task ---------------------------------------------------------------------------------------------
+
+    def submit_task(self, job_id: str, polls: int = 0) -> Step:
+        """Submit one task, at most once for each attempt.
+
+        An attempt found `submitting` on entry was interrupted: whether its POST went out is unknown.
+        """
+        job = self._records.get(job_id)
+        last = job.last_attempt
+        if job.is_final or job.failure or job.result:
+            return Step(job_id, "finish", polls=polls)
+        if last is not None and last.state == "submitting":
+            message = "the submit was interrupted before its answer was noted"
+            return self._outcome_unknown(job, last, ErrorInfo("interrupted", message), polls)
+        if last is not None and last.state == "submitted":
+            return self._poll_after(job, polls)
+        try:
+            request = self._delivery.for_provider(job.request)
+        except ReferenceLost as error:
+            return self._fail(job_id, ErrorInfo("invalid_request", str(error)), polls)
+        return self._post(job, self._records.begin_attempt(job), request, polls)
+
+    def _post(self, job: Job, attempt: Attempt, request: dict[str, Any], polls: int) -> Step:
+        try:
+            task = self._wan.submit(request)
+        except TaskNotCreated as error:
+            return self._not_created(job, attempt, error, polls)
+        except SubmitOutcomeUnknown as error:
+            return self._outcome_unknown(job, attempt, error.info, polls)
+        # Logged before it is written: should the write be lost, this line still tells the paid task's id.
+        logger.info("task submitted", extra={"job_id": job.id, "task_id": task.task_id, "attempt": attempt.number})
+        deadline = self._rules.job_deadline_seconds
+        self._records.task_submitted(job.id, attempt, task.task_id, deadline)
+        return Step(job.id, "poll", self._schedule.wait_seconds(0, deadline), polls)
+
+    def _not_created(self, job: Job, attempt: Attempt, error: TaskNotCreated, polls: int) -> Step:
+        """Certainly unpaid: try again after a while, or end the job when that is pointless."""
+        logger.warning("task not created", extra=_facts(job, error.info, attempt=attempt.number, tries=attempt.tries))
+        if error.info.code in GENERATION_FAILED_CODES:
+            return self._generation_failed(job, replace(attempt, state="failed", error=error.info), polls)
+        ended = replace(attempt, state="not_created", tries=attempt.tries + 1, error=error.info)
+        failure = self._reason_to_give_up(job, ended, error)
+        self._records.attempt_ended(job.id, ended, failure)
+        if failure is not None:
+            return Step(job.id, "finish", polls=polls)
+        cap = _THROTTLE_CAP_SECONDS if isinstance(error, SubmitThrottled) else 60
+        wait = max(full_jitter(ended.tries, self._random, cap_seconds=cap), error.retry_after_seconds or 0)
+        return Step(job.id, "submit", wait, polls)
+
+    def _reason_to_give_up(self, job: Job, ended: Attempt, error: TaskNotCreated) -> ErrorInfo | None:
+        if isinstance(error, SubmitThrottled):
+            waited = (self._clock() - from_text(job.created_at)).total_seconds()
+            message = f"the provider took no new task for {round(waited)} seconds (HTTP 429)"
+            return ErrorInfo("queue_timeout", message) if waited > MAX_THROTTLED_SECONDS else None
+        if isinstance(error, SubmitRejected) or ended.tries >= MAX_SUBMIT_TRIES:
+            return error.info
+        return None
+
+    def _outcome_unknown(self, job: Job, attempt: Attempt, cause: ErrorInfo, polls: int) -> Step:
+        """A task may exist and be billed. Only the user's explicit choice sends the request again."""
+        logger.error("submit outcome unknown", extra=_facts(job, cause, attempt=attempt.number))
+        ended = replace(attempt, state="unknown", error=cause)
+        message = (
+            f"attempt {attempt.number} was sent at {attempt.started_at} and nobody can know whether it created a task: "
+            f"{cause.message}. It was not sent again, because that may pay twice"
+        )
+        allowed = self._rules.on_unknown_submit == "resubmit" and self._may_submit_again(attempt)
+        failure = None if allowed else ErrorInfo("submit_outcome_unknown", message)
+        self._records.attempt_ended(job.id, ended, failure)
+        return self._submit_after(job, attempt, polls) if allowed else Step(job.id, "finish", polls=polls)
+
+    # --- Poll Task -----------------------------------------------------------------------------------------------
+
+    def poll_task(self, job_id: str, polls: int = 0) -> Step:
+        """Ask once how the task is. The deadline is decided here; a poll that fails never abandons a task before it."""
+        job = self._records.get(job_id)
+        attempt = job.last_attempt
+        if job.is_final or job.failure or attempt is None or attempt.task_id is None:
+            return Step(job_id, "finish", polls=polls)
+        if job.result is not None:
+            return Step(job_id, "store", polls=polls)
+        polls += 1
+        try:
+            task = self._wan.get_task(attempt.task_id)
+        except TaskGone as error:
+            return self._fail(job_id, error.info, polls)
+        except PollUnclear as error:
+            return self._ask_again(job, polls, error)
+        logger.info("task polled", extra={"job_id": job_id, "status": task.status, "polls": polls})
+        return self._after_poll(job, attempt, task, polls)
+
+    def _after_poll(self, job: Job, attempt: Attempt, task: WanTask, polls: int) -> Step:
+        if task.state == "completed" and task.result is not None:
+            self._records.task_completed(job.id, task.result)
+            return Step(job.id, "store", polls=polls)
+        if task.state == "failed" and task.error is not None:
+            if task.error.code in GENERATION_FAILED_CODES:
+                failed = replace(attempt, state="failed", error=task.error)
+                return self._generation_failed(job, failed, polls, was_submitted=True)
+            return self._fail(job.id, task.error, polls)
+        if task.status not in {"queued", "processing"}:
+            logger.warning("unknown task status", extra={"job_id": job.id, "status": task.status[:40]})
+        return self._ask_again(job, polls)
+
+    def _generation_failed(self, job: Job, failed: Attempt, polls: int, *, was_submitted: bool = False) -> Step:
+        """The task is over and unpaid: a fresh one, as long as the parameter allows."""
+        allowed = self._may_submit_again(failed)
+        failure = None if allowed else failed.error
+        self._records.attempt_ended(job.id, failed, failure, was="submitted" if was_submitted else "submitting")
+        return self._submit_after(job, failed, polls) if allowed else Step(job.id, "finish", polls=polls)
+
+    def _ask_again(self, job: Job, polls: int, unclear: PollUnclear | None = None) -> Step:
+        error = unclear.info if unclear else job.last_poll_error
+        if unclear is not None:
+            logger.warning("poll unclear", extra=_facts(job, unclear.info, polls=polls))
+            if unclear.info != job.last_poll_error:
+                self._records.poll_unclear(job.id, unclear.info)
+        if self._remaining_seconds(job) <= 0:
+            return self._fail(job.id, self._deadline_exceeded(error), polls)
+        return self._poll_after(job, polls, unclear.retry_after_seconds if unclear else None)
+
+    def _deadline_exceeded(self, last: ErrorInfo | None) -> ErrorInfo:
+        message = f"no result within {self._rules.job_deadline_seconds} seconds after the submit"
+        if last is not None:
+            message += f"; the last provider error was {last.code}: {last.message}"
+        return ErrorInfo("deadline_exceeded", message)
+
+    # --- Store Result --------------------------------------------------------------------------------------------
+
+    def store_result(self, job_id: str, polls: int = 0) -> Step:
+        """Copy every video of the result into the bucket.
+
+        Raises:
+            DownloadFailed: the CDN failed; run it again.
+        """
+        job = self._records.get(job_id)
+        if job.is_final or job.failure or job.stored or job.result is None:
+            return Step(job_id, "finish", polls=polls)
+        try:
+            videos = self._store_all(job, job.result)
+        except ResultRefused as error:
+            return self._fail(job_id, error.info, polls)
+        self._records.videos_stored(job_id, videos)
+        return Step(job_id, "finish", polls=polls)
+
+    def _store_all(self, job: Job, result: dict[str, Any]) -> list[StoredVideo]:
+        try:
+            return self._store_each(job.id, video_urls(result))
+        except ResultRefused:
+            # The links are over, the task may not be: a fresh answer has fresh links. Once, then it is the truth.
+            return self._store_each(job.id, video_urls(self._fresh_result(job)))
+
+    def _fresh_result(self, job: Job) -> dict[str, Any]:
+        gone = ErrorInfo("result_unavailable", "the provider does not serve the video any more")
+        try:
+            task = self._wan.get_task(job.task_id or "")
+        except TaskGone as error:
+            raise ResultRefused(error.info) from error
+        except PollUnclear as error:
+            raise DownloadFailed(f"no fresh links: {error.info.message}") from error
+        if task.result is None:
+            raise ResultRefused(gone)
+        self._records.task_completed(job.id, task.result)
+        return task.result
+
+    def _store_each(self, job_id: str, urls: list[str]) -> list[StoredVideo]:
+        return [self._store_one(video_key(job_id, number), url) for number, url in enumerate(urls, start=1)]
+
+    def _store_one(self, key: str, url: str) -> StoredVideo:
+        with self._wan.open_result(url) as body:
+            video = self._files.store_video(key, body.chunks, body.announced_bytes)
+        logger.info("video stored", extra={"key": key, "bytes": video.bytes})
+        return video
+
+    # --- Shared --------------------------------------------------------------------------------------------------
+
+    def _poll_after(self, job: Job, polls: int, retry_after_seconds: int | None = None) -> Step:
+        elapsed = (self._clock() - from_text(job.submitted_at or job.created_at)).total_seconds()
+        wait = self._schedule.wait_seconds(elapsed, self._remaining_seconds(job), retry_after_seconds)
+        return Step(job.id, "poll", wait, polls)
+
+    def _submit_after(self, job: Job, attempt: Attempt, polls: int) -> Step:
+        wait = full_jitter(attempt.number, self._random, base_seconds=_RESUBMIT_BASE_SECONDS)
+        return Step(job.id, "submit", wait, polls)
+
+    def _may_submit_again(self, attempt: Attempt) -> bool:
+        return attempt.number < self._rules.max_generation_attempts
+
+    def _remaining_seconds(self, job: Job) -> float:
+        if job.deadline_at is None:
+            return 0
+        return (from_text(job.deadline_at) - self._clock()).total_seconds()
+
+    def _fail(self, job_id: str, failure: ErrorInfo, polls: int) -> Step:
+        logger.warning("job fails", extra={"job_id": job_id, "code": failure.code})
+        try:
+            self._records.fail(job_id, failure)
+        except RecordChanged:
+            # Somebody else found a reason first; finish_job reads which.
+            logger.info("job already ends", extra={"job_id": job_id})
+        return Step(job_id, "finish", polls=polls)
+
+
+def _facts(job: Job, info: ErrorInfo, **facts: object) -> dict[str, object]:
+    return {"job_id": job.id, "code": info.code, "provider_message": info.message, **facts}
