@@ -1,0 +1,335 @@
+"""Every rule of the Wan page that a request can break by itself, without looking into the media.
+
+`read_draft` turns a body into a `Draft`, or raises InvalidRequestError with the page's code where it has one, else with
+001028099 and every broken field named. A `null` is a wrong value, not an absent one. A bool is no integer.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, NoReturn
+from urllib.parse import urlsplit
+
+from .directives import Fault, directives_in
+from .errors import (
+    BAD_REFERENCE,
+    ERROR_CODES,
+    NOT_AN_ARRAY_OF_1_TO_5,
+    TOO_MANY_IMAGES,
+    TOO_MANY_VIDEOS,
+    InvalidRequestError,
+)
+
+MODEL = "wan26_r2v"
+PROMPT_CHARACTERS = 1500
+MAX_REFERENCES, MAX_IMAGES, MAX_VIDEOS = 5, 5, 3
+SEED_MAX = 2_147_483_647
+DURATION_SECONDS = (2, 15)
+
+TIER_OF_SIZE = {
+    **dict.fromkeys(("1280*720", "720*1280", "960*960", "1088*832", "832*1088"), "720P"),
+    **dict.fromkeys(("1920*1080", "1080*1920", "1440*1440", "1632*1248", "1248*1632"), "1080P"),
+}
+
+_IMAGE_ENDINGS = frozenset({"jpg", "jpeg", "png", "bmp", "webp"})
+_VIDEO_ENDINGS = frozenset({"mp4", "mov"})
+_AUDIO_ENDINGS = frozenset({"wav", "mp3"})
+_IMAGE_TYPES = frozenset({"image/jpeg", "image/jpg", "image/png", "image/bmp", "image/x-ms-bmp", "image/webp"})
+_VIDEO_TYPES = frozenset({"video/mp4", "video/quicktime", "video/mov"})
+_CHARACTER = re.compile(r"character([1-9])(?!\d)")
+_DATA_URI = re.compile(r"data:([\w.+-]+/[\w.+-]+)(?:;[\w.+-]+=[\w.+-]+)*;base64,", re.IGNORECASE | re.ASCII)
+_BLANK = re.compile(r"[\x00-\x20\x7f]")
+_TOP_FIELDS = frozenset({"model", "input", "parameters"})
+_INPUT_FIELDS = frozenset({"prompt", "reference_urls", "audio_url"})
+
+
+@dataclass(frozen=True, slots=True)
+class Parameters:
+    """`parameters` with the page's defaults filled in. `duration` is seconds; `seed` None means "choose one"."""
+
+    size: str = "1920*1080"
+    duration: int = 5
+    prompt_extend: bool = True
+    watermark: bool = False
+    audio: bool = True
+    shot_type: str = "single"
+    seed: int | None = None
+
+
+DEFAULT_PARAMETERS = Parameters()
+
+
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """One member of `reference_urls`: `kind` is image or video by name or MIME type, `data` a data URI's content."""
+
+    kind: str
+    url: str
+    data: bytes | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """A request that breaks no rule so far. `prompt` is as it came; the video uses its first 1,500 characters."""
+
+    prompt: str
+    references: tuple[Reference, ...]
+    audio_url: str | None
+    parameters: Parameters
+    ignored_fields: tuple[str, ...] = ()
+
+    @property
+    def tier(self) -> str:
+        """720P or 1080P: what the price hangs on."""
+        return TIER_OF_SIZE[self.parameters.size]
+
+    def without_media(self) -> Draft:
+        """The same without the decoded data, so that a task in memory stays small."""
+        if all(reference.data is None for reference in self.references):
+            return self
+        light = tuple(replace(reference, data=None) for reference in self.references)
+        return replace(self, references=light)
+
+    def warnings(self) -> list[str]:
+        """What is allowed but most likely a mistake."""
+        found = []
+        if len(self.prompt) > PROMPT_CHARACTERS:
+            found.append(f"input.prompt has {len(self.prompt)} characters: cut at {PROMPT_CHARACTERS}")
+        if "character" in self.prompt:
+            named = {int(number) for number in _CHARACTER.findall(self.prompt)}
+            found += [
+                f"input.prompt names character{number}, but there are {len(self.references)} references"
+                for number in sorted(named)
+                if number > len(self.references)
+            ]
+        if self.ignored_fields:
+            found.append(f"unknown fields are ignored: {', '.join(self.ignored_fields)}")
+        return found
+
+
+@dataclass(slots=True)
+class Reading:
+    """What could be read of a body: the faults its prompt asks for, and the draft or why there is none."""
+
+    prompt: str = ""
+    faults: tuple[Fault, ...] = ()
+    draft: Draft | None = None
+    refusal: InvalidRequestError | None = None
+
+
+@dataclass(slots=True)
+class _Complaints:
+    """Collects broken rules; the first of the page's own codes decides the answer."""
+
+    fields: list[str] = field(default_factory=list)
+    code: str | None = None
+    code_message: str = ""
+
+    def add(self, message: str) -> None:
+        self.fields.append(message)
+
+    def add_code(self, code: str, message: str) -> None:
+        self.code, self.code_message = code, message
+
+    def raise_if_any(self) -> None:
+        if self.code is not None:
+            also = f"; also: {'; '.join(self.fields)}" if self.fields else ""
+            raise InvalidRequestError(
+                f"{ERROR_CODES[self.code].description}: {self.code_message}{also}", code=self.code
+            )
+        if self.fields:
+            raise InvalidRequestError("; ".join(self.fields))
+
+
+def read(body: bytes) -> Reading:
+    """Read a submit's body whole. Never raises: the refusal is part of the reading, as a fault may come before it."""
+    reading = Reading()
+    try:
+        document = parse_json(body)
+        source = _object(document, "input") if "input" in document else {}
+        if isinstance(prompt := source.get("prompt"), str):
+            reading.prompt = prompt
+            reading.faults = directives_in(prompt)
+        reading.draft = _draft(document, source)
+    except InvalidRequestError as refusal:
+        reading.refusal = refusal
+    return reading
+
+
+def parse_json(body: bytes) -> dict[str, Any]:
+    """The body as a JSON object; empty, unreadable and every other JSON value is refused."""
+    try:
+        document = json.loads(body.decode(), parse_constant=_refuse_constant)
+    except (ValueError, RecursionError) as error:
+        raise InvalidRequestError(f"the body is not JSON: {error}") from error
+    if not isinstance(document, dict):
+        raise InvalidRequestError("the body must be a JSON object")
+    return document
+
+
+def _refuse_constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is no JSON")
+
+
+def _object(parent: Mapping[str, Any], name: str) -> dict[str, Any]:
+    value = parent[name]
+    if not isinstance(value, dict):
+        raise InvalidRequestError(f"{name} must be an object")
+    return value
+
+
+def _draft(document: Mapping[str, Any], source: Mapping[str, Any]) -> Draft:
+    wrong = _Complaints()
+    if document.get("model") != MODEL:
+        wrong.add(f"model must be {MODEL}")
+    if "input" not in document:
+        wrong.add("input is required")
+    prompt = source.get("prompt")
+    if not isinstance(prompt, str) or not prompt.strip():
+        wrong.add("input.prompt is required: a string that is not empty")
+        prompt = ""
+    references = _references(source.get("reference_urls"), wrong)
+    audio_url = _audio_url(source, wrong)
+    given = document.get("parameters", {})
+    parameters = _parameters(given, wrong)
+    wrong.raise_if_any()
+    return Draft(prompt, references, audio_url, parameters, _ignored(document, source, given))
+
+
+def _ignored(document: Mapping[str, Any], source: Mapping[str, Any], given: Mapping[str, Any]) -> tuple[str, ...]:
+    levels = (("", document, _TOP_FIELDS), ("input.", source, _INPUT_FIELDS), ("parameters.", given, _PARAMETER_RULES))
+    return tuple(f"{prefix}{name}" for prefix, value, known in levels for name in value if name not in known)
+
+
+# --- references ---------------------------------------------------------------------------------------------------
+
+
+def _references(value: object, wrong: _Complaints) -> tuple[Reference, ...]:
+    """The most specific rule is the answer, so that each of the four codes can be reached by real input."""
+    if not isinstance(value, list):
+        wrong.add_code(NOT_AN_ARRAY_OF_1_TO_5, "input.reference_urls is not an array")
+        return ()
+    kinds = [_kind(member) for member in value]
+    videos, images = kinds.count("video"), kinds.count("image")
+    if videos > MAX_VIDEOS:
+        wrong.add_code(TOO_MANY_VIDEOS, f"input.reference_urls has {videos}")
+    elif images > MAX_IMAGES:
+        wrong.add_code(TOO_MANY_IMAGES, f"input.reference_urls has {images}")
+    elif not 1 <= len(value) <= MAX_REFERENCES:
+        wrong.add_code(NOT_AN_ARRAY_OF_1_TO_5, f"input.reference_urls has {len(value)}")
+    else:
+        return _decoded(value, kinds, wrong)
+    return ()
+
+
+def _decoded(members: list[Any], kinds: list[str], wrong: _Complaints) -> tuple[Reference, ...]:
+    found = []
+    for index, (member, kind) in enumerate(zip(members, kinds, strict=True)):
+        try:
+            data = _data_of(member, kind)
+        except ValueError as error:
+            wrong.add_code(BAD_REFERENCE, f"input.reference_urls[{index}]: {error}")
+            return ()
+        found.append(Reference(kind, member if data is None else _shortened(member), data))
+    return tuple(found)
+
+
+def _kind(member: object) -> str:
+    """image, video, or nothing for what is no valid reference."""
+    if not isinstance(member, str):
+        return ""
+    if member[:5].lower() == "data:":
+        match = _DATA_URI.match(member)
+        mime = match[1].lower() if match else ""
+        return "image" if mime in _IMAGE_TYPES else "video" if mime in _VIDEO_TYPES else ""
+    ending = url_ending(member)
+    if ending is None:
+        return ""
+    return "image" if ending in _IMAGE_ENDINGS or not ending else "video" if ending in _VIDEO_ENDINGS else ""
+
+
+def url_ending(url: str) -> str | None:
+    """What follows the dot of the path's last segment, lower case: "" without a dot, None for no http(s) URL.
+
+    A dot with nothing behind it is an ending of no known type, given back as ".".
+    """
+    try:
+        parts = urlsplit(url)
+        if parts.scheme not in {"http", "https"} or not parts.hostname or _BLANK.search(url):
+            return None
+        _ = parts.port
+    except ValueError:
+        return None
+    _, dot, ending = parts.path.rpartition("/")[2].rpartition(".")
+    return (ending.lower() or ".") if dot else ""
+
+
+def _data_of(member: str, kind: str) -> bytes | None:
+    """The content of a data URI, None for a URL; raises ValueError that says why it is neither."""
+    if not kind:
+        raise ValueError("no http(s) URL with a host and no data URI, or neither an image nor a video")
+    if member[:5].lower() != "data:":
+        return None
+    try:
+        data = base64.b64decode(member[member.index(",") + 1 :], validate=True)
+    except (binascii.Error, ValueError) as error:
+        raise ValueError(f"broken base64 ({error})") from error
+    if not data:
+        raise ValueError("the data URI is empty")
+    return data
+
+
+def _shortened(data_uri: str) -> str:
+    return f"{data_uri[: data_uri.index(',') + 1]}…"
+
+
+def _audio_url(source: Mapping[str, Any], wrong: _Complaints) -> str | None:
+    if "audio_url" not in source:
+        return None
+    value = source["audio_url"]
+    ending = url_ending(value) if isinstance(value, str) else None
+    if ending is None:
+        wrong.add("input.audio_url must be an http(s) URL")
+    elif ending and ending not in _AUDIO_ENDINGS:
+        wrong.add("input.audio_url must be a wav or mp3 file")
+    else:
+        return str(value)
+    return None
+
+
+# --- parameters ---------------------------------------------------------------------------------------------------
+
+
+def _is_bool(value: object) -> bool:
+    return isinstance(value, bool)
+
+
+def _is_integer(value: object, lowest: int, highest: int) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and lowest <= value <= highest
+
+
+_PARAMETER_RULES: dict[str, tuple[Callable[[Any], bool], str]] = {
+    "size": (lambda value: isinstance(value, str) and value in TIER_OF_SIZE, f"one of {' '.join(TIER_OF_SIZE)}"),
+    "duration": (lambda value: _is_integer(value, *DURATION_SECONDS), "an integer, 2 - 15 (seconds)"),
+    "prompt_extend": (_is_bool, "true or false"),
+    "watermark": (_is_bool, "true or false"),
+    "audio": (_is_bool, "true or false"),
+    "shot_type": (lambda value: isinstance(value, str) and value in {"single", "multi"}, "single or multi"),
+    "seed": (lambda value: _is_integer(value, 0, SEED_MAX), f"an integer, 0 - {SEED_MAX}"),
+}
+
+
+def _parameters(given: object, wrong: _Complaints) -> Parameters:
+    if not isinstance(given, dict):
+        wrong.add("parameters must be an object")
+        return DEFAULT_PARAMETERS
+    known = {name: value for name, value in given.items() if name in _PARAMETER_RULES}
+    broken = [name for name, value in known.items() if not _PARAMETER_RULES[name][0](value)]
+    for name in broken:
+        wrong.add(f"parameters.{name} must be {_PARAMETER_RULES[name][1]}")
+    return DEFAULT_PARAMETERS if broken or not known else Parameters(**known)
