@@ -1,0 +1,69 @@
+"""Encodes one band of the picture with x264, so that its slices fit into any picture of the same width (`h264.py`)."""
+
+from collections.abc import Iterable
+from fractions import Fraction
+
+import av
+from av.codec.context import Flags
+from av.video.codeccontext import VideoCodecContext
+
+from .clip import FRAMES_PER_SECOND
+from .h264 import nal_units, slices
+from .planes import Planes
+
+# `stitchable`: parameter sets that depend on the width alone, never on content or quantiser.
+# `ip-ratio` 1: a key frame looks like the picture before it, or the video would pulse once a second.
+_X264 = {
+    "stitchable": "1",
+    "keyint": str(FRAMES_PER_SECOND),
+    "min-keyint": str(FRAMES_PER_SECOND),
+    "scenecut": "0",
+    "ipratio": "1",
+    "no-deblock": "1",
+    "partitions": "i4x4",
+    "colorprim": "bt709",
+    "transfer": "bt709",
+    "colormatrix": "bt709",
+    "fullrange": "off",
+}
+
+
+def parameter_sets(width: int, height: int) -> tuple[bytes, bytes]:
+    """SPS and PPS of pictures of this size."""
+    context = _context(width, height, 20)
+    context.open()
+    assert context.extradata is not None  # noqa: S101 - a global header was asked for
+    sps, pps = nal_units(context.extradata)[:2]
+    return sps, pps
+
+
+def encode(frames: Iterable[Planes], size: tuple[int, int], quantiser: int) -> list[list[bytes]]:
+    """The slices of each frame; every 24th, from the first on, is a key frame. `quantiser`: 0 (lossless) to 51."""
+    context = _context(*size, quantiser)
+    packets = []
+    for number, planes in enumerate(frames):
+        packets += context.encode(_frame(planes, number))
+    packets += context.encode(None)
+    return [slices(bytes(packet)) for packet in packets]
+
+
+def _context(width: int, height: int, quantiser: int) -> VideoCodecContext:
+    context = av.CodecContext.create("libx264", "w")
+    assert isinstance(context, VideoCodecContext)  # noqa: S101 - for the type checker
+    context.width, context.height, context.pix_fmt = width, height, "yuv420p"
+    context.time_base, context.framerate = Fraction(1, FRAMES_PER_SECOND), Fraction(FRAMES_PER_SECOND)
+    context.thread_count = 1  # one slice a picture, and the same bytes on every machine
+    context.flags |= Flags.global_header
+    x264 = ":".join(f"{name}={value}" for name, value in _X264.items())
+    context.options = {"preset": "ultrafast", "qp": str(quantiser), "x264-params": x264}
+    return context
+
+
+def _frame(planes: Planes, number: int) -> av.VideoFrame:
+    frame = av.VideoFrame(*planes.size, "yuv420p")
+    for plane, image in zip(frame.planes, (planes.y, planes.cb, planes.cr), strict=True):
+        if plane.line_size != image.width:
+            image = image.crop((0, 0, plane.line_size, image.height))  # noqa: PLW2901 - rows are padded in memory
+        plane.update(image.tobytes())
+    frame.pts = number
+    return frame

@@ -1,0 +1,290 @@
+"""The two bands that stand still: the cast (the references as characters) and the script (prompt and parameters)."""
+
+import io
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import av
+from PIL import Image, ImageDraw, ImageFont, ImageOps
+
+from .design import (
+    BACKGROUND,
+    BOLD,
+    CHARACTERS,
+    DIM,
+    FAINT,
+    REGULAR,
+    STAGE,
+    STAGE_LINE,
+    TEXT,
+    Layout,
+    fill_rounded,
+    font,
+    rounded_mask,
+)
+
+_TITLE = "Wan 2.6  Reference to Video"
+_BADGE = "MOCK"
+_LARGEST_PICTURE_PIXELS = 40_000_000  # of a reference; the Wan page allows 2000 x 2000
+_CHARACTER_NAME = re.compile(r"(character[1-5])(?![0-9])")
+_UNREADABLE = (OSError, ValueError, SyntaxError, Image.DecompressionBombError, av.error.FFmpegError)
+
+
+@dataclass(frozen=True)
+class Portrait:
+    """A reference as it is shown: a small square picture, or None with the reason in a word or two."""
+
+    picture: Image.Image | None
+    note: str
+
+
+# The cast
+
+
+def portrait(reference: bytes, side: int) -> Portrait:
+    """The picture, or the first frame of the video, cut to a square of `side` pixels around its middle."""
+    if not reference:
+        return Portrait(None, "not fetched")
+    try:
+        picture, note = _opened(reference, side)
+        return Portrait(ImageOps.fit(picture.convert("RGB"), (side, side), Image.Resampling.BILINEAR), note)
+    except _UNREADABLE:
+        return Portrait(None, "unreadable")
+
+
+def _opened(reference: bytes, side: int) -> tuple[Image.Image, str]:
+    if reference[4:8] in (b"ftyp", b"moov", b"wide", b"mdat", b"free", b"skip"):
+        return _first_frame(reference), "video"
+    with Image.open(io.BytesIO(reference)) as picture:
+        if picture.width * picture.height > _LARGEST_PICTURE_PIXELS:
+            raise ValueError("too many pixels to show")
+        picture.draft("RGB", (side, side))  # JPEG alone: decodes at an eighth to the whole of its size
+        return ImageOps.exif_transpose(picture), ""
+
+
+def _first_frame(reference: bytes) -> Image.Image:
+    with av.open(io.BytesIO(reference), "r") as container:
+        for frame in container.decode(video=0):
+            if frame.width * frame.height > _LARGEST_PICTURE_PIXELS:
+                raise ValueError("too many pixels to show")
+            picture: Image.Image = frame.to_image()  # type: ignore[no-untyped-call]
+            return picture
+    raise ValueError("no frame")
+
+
+def portrait_side(layout: Layout, count: int) -> int:
+    """The side of each of `count` squares in a row, in pixels."""
+    gap = layout.px(28)
+    across = (layout.width - 2 * layout.margin - 2 * layout.px(20) - (count - 1) * gap) // max(1, count)
+    high = layout.cast_height - _stage_top(layout) - layout.px(58) - layout.px(20)
+    return min(across, high)
+
+
+def draw_cast(layout: Layout, portraits: Sequence[Portrait]) -> Image.Image:
+    """The title and, on a stage, the characters in a row with their names below."""
+    picture = Image.new("RGB", (layout.width, layout.cast_height), BACKGROUND)
+    _draw_title(picture, layout)
+    box = (layout.margin, _stage_top(layout), layout.width - layout.margin, layout.cast_height - layout.px(6))
+    fill_rounded(picture, box, layout.px(20), STAGE_LINE)
+    line = layout.px(1)
+    fill_rounded(picture, (box[0] + line, box[1] + line, box[2] - line, box[3] - line), layout.px(20) - line, STAGE)
+    side, gap = portrait_side(layout, len(portraits)), layout.px(28)
+    left = (layout.width - len(portraits) * side - (len(portraits) - 1) * gap) // 2
+    name_height = layout.px(30)
+    top = (box[1] + box[3] - side - name_height - layout.px(8)) // 2
+    for number, shown in enumerate(portraits):
+        _draw_character(picture, layout, (left + number * (side + gap), top, side), number, shown)
+    return picture
+
+
+def _stage_top(layout: Layout) -> int:
+    return layout.px(76)
+
+
+def _draw_title(picture: Image.Image, layout: Layout) -> None:
+    draw = ImageDraw.Draw(picture)
+    middle = layout.px(42)
+    radius = layout.px(13)
+    disc = (layout.margin, middle - radius, layout.margin + 2 * radius, middle + radius)
+    fill_rounded(picture, disc, radius, CHARACTERS[0])
+    x, arrow = layout.margin + radius + layout.px(1), radius * 0.5
+    draw.polygon(
+        ((x - arrow * 0.7, middle - arrow), (x - arrow * 0.7, middle + arrow), (x + arrow, middle)), BACKGROUND
+    )
+    title = font(BOLD, layout.px(24))
+    draw.text((disc[2] + layout.px(12), middle), _TITLE, TEXT, title, anchor="lm")
+    badge = font(BOLD, layout.px(15))
+    right = layout.width - layout.margin
+    left = right - round(badge.getlength(_BADGE)) - layout.px(24)
+    fill_rounded(picture, (left, middle - layout.px(14), right, middle + layout.px(14)), layout.px(14), FAINT)
+    draw.text(((left + right) / 2, middle), _BADGE, TEXT, badge, anchor="mm")
+
+
+def _draw_character(
+    picture: Image.Image, layout: Layout, place: tuple[int, int, int], number: int, shown: Portrait
+) -> None:
+    left, top, side = place
+    colour = CHARACTERS[number]
+    radius, frame = min(layout.px(18), side // 6), layout.px(3)
+    outer = (left - frame, top - frame, left + side + frame, top + side + frame)
+    fill_rounded(picture, outer, radius + frame, colour)
+    if shown.picture is None:
+        fill_rounded(picture, (left, top, left + side, top + side), radius, STAGE)
+    else:
+        picture.paste(shown.picture, (left, top), rounded_mask(side, side, radius))
+    draw = ImageDraw.Draw(picture)
+    if shown.note:
+        _draw_note(picture, layout, place, shown)
+    name = font(BOLD, min(layout.px(20), max(8, side // 6)))
+    draw.text((left + side / 2, top + side + layout.px(12)), f"character{number + 1}", colour, name, anchor="mt")
+
+
+def _draw_note(picture: Image.Image, layout: Layout, place: tuple[int, int, int], shown: Portrait) -> None:
+    """In the middle of an empty frame; as a small label on the first frame of a video."""
+    left, top, side = place
+    draw = ImageDraw.Draw(picture)
+    if shown.picture is None:
+        draw.text((left + side / 2, top + side * 0.44), "?", FAINT, font(BOLD, side // 3), anchor="mm")
+        note = font(REGULAR, min(layout.px(18), max(8, side // 6)))
+        draw.text((left + side / 2, top + side * 0.72), shown.note, DIM, note, anchor="mm")
+        return
+    label = font(BOLD, layout.px(14))
+    inset = layout.px(8)
+    width, height = round(label.getlength(shown.note)) + layout.px(16), layout.px(24)
+    box = (left + inset, top + inset, left + inset + width, top + inset + height)
+    fill_rounded(picture, box, layout.px(8), BACKGROUND)
+    draw.text(((box[0] + box[2]) / 2, (box[1] + box[3]) / 2), shown.note, TEXT, label, anchor="mm")
+
+
+# The script
+
+
+def draw_script(layout: Layout, prompt: str, details: Sequence[tuple[str, str]]) -> Image.Image:
+    """The prompt in the largest letters that fit, and the parameters: beside it, or below it in a narrow picture."""
+    picture = Image.new("RGB", (layout.width, layout.timeline_top - layout.cast_height), BACKGROUND)
+    top, foot = layout.px(16), picture.height - layout.px(8)
+    left, right = layout.margin, layout.width - layout.margin
+    if layout.is_wide:
+        split = left + round((right - left) * 0.66)
+        _draw_prompt(picture, layout, (left, top, split - layout.px(36), foot), prompt)
+        _draw_details(picture, layout, (split, top, right, foot), details, columns=1)
+        return picture
+    rows = -(-len(details) // 2)
+    split = foot - round((foot - top) * 0.45) if rows > 2 else foot - layout.px(34 + 30 * rows)
+    _draw_prompt(picture, layout, (left, top, right, split - layout.px(14)), prompt)
+    _draw_details(picture, layout, (left, split, right, foot), details, columns=2)
+    return picture
+
+
+Box = tuple[int, int, int, int]
+
+
+def _draw_heading(picture: Image.Image, layout: Layout, box: Box, words: str) -> int:
+    """Returns where the text below it begins."""
+    ImageDraw.Draw(picture).text(box[:2], words, DIM, font(BOLD, layout.px(14)), anchor="lt")
+    return box[1] + layout.px(26)
+
+
+def _draw_prompt(picture: Image.Image, layout: Layout, box: Box, prompt: str) -> None:
+    top = _draw_heading(picture, layout, box, "PROMPT")
+    width, height = box[2] - box[0], box[3] - top
+    size, lines = _fitted(prompt, width, height, layout.px(34), layout.px(9))
+    draw = ImageDraw.Draw(picture)
+    face = font(REGULAR, size)
+    for number, line in enumerate(lines):
+        x = float(box[0])
+        y = top + round(size * (number * _LINE_SPACING + 0.95))
+        for piece in _CHARACTER_NAME.split(line):
+            colour = CHARACTERS[int(piece[-1]) - 1] if _CHARACTER_NAME.fullmatch(piece) else TEXT
+            draw.text((x, y), piece, colour, face, anchor="ls")
+            x += face.getlength(piece)
+
+
+_LINE_SPACING = 1.36
+
+
+def _fitted(text: str, width: int, height: int, largest: int, smallest: int) -> tuple[int, list[str]]:
+    """The largest size at which the wrapped text fits, with its lines; at the smallest the end may be cut off."""
+    words = text.split()
+    low, high = smallest, largest
+    lines = _wrapped(words, width, font(REGULAR, smallest))
+    best = (smallest, lines)
+    while low < high:
+        size = (low + high + 1) // 2
+        lines = _wrapped(words, width, font(REGULAR, size))
+        if len(lines) * size * _LINE_SPACING <= height:
+            low, best = size, (size, lines)
+        else:
+            high = size - 1
+    room = max(1, int(height / (best[0] * _LINE_SPACING)))
+    if len(best[1]) > room:
+        return best[0], [*best[1][: room - 1], best[1][room - 1][:-1] + "…"]
+    return best
+
+
+def _wrapped(words: Sequence[str], width: int, face: ImageFont.FreeTypeFont) -> list[str]:
+    """Lines no wider than `width` pixels. Breaks at spaces and around CJK characters, and within what is too long."""
+    lines, line, used = [], "", 0.0
+    for piece in _pieces(words):
+        length = face.getlength(piece)
+        if used + length <= width:
+            line, used = line + piece, used + length
+            continue
+        if line:
+            lines.append(line)
+        *full, line = _chopped(piece.lstrip(), width, face)
+        lines += full
+        used = face.getlength(line)
+    return [*lines, line] if line else lines
+
+
+def _chopped(piece: str, width: int, face: ImageFont.FreeTypeFont) -> list[str]:
+    """A piece in parts that are no wider than `width`: most are one part already."""
+    parts = []
+    while len(piece) > 1 and (length := face.getlength(piece)) > width:
+        fits = max(1, int(len(piece) * width / length) - 1)
+        parts.append(piece[:fits])
+        piece = piece[fits:]
+    return [*parts, piece]
+
+
+def _pieces(words: Sequence[str]) -> Iterator[str]:
+    """What must stay on one line: a word with the space before it, or one CJK character."""
+    for number, word in enumerate(words):
+        space = " " if number else ""
+        for piece in _CJK.findall(word):
+            yield space + piece
+            space = ""
+
+
+# A CJK character with the closing punctuation that may not begin a line, or a run of anything else.
+_CJK = re.compile(r"[⺀-鿿豈-﫿！-｠][，。、；：？！）】》”’]*|[^⺀-鿿豈-﫿！-｠]+")
+
+
+def _draw_details(
+    picture: Image.Image, layout: Layout, box: Box, details: Sequence[tuple[str, str]], *, columns: int
+) -> None:
+    top = _draw_heading(picture, layout, box, "PARAMETERS")
+    rows = -(-len(details) // columns) or 1
+    step = min(layout.px(29), (box[3] - top) // rows)
+    face = font(REGULAR, max(8, min(layout.px(18), round(step * 0.74))))
+    draw = ImageDraw.Draw(picture)
+    gap = layout.px(36)
+    width = (box[2] - box[0] - (columns - 1) * gap) // columns
+    for number, (name, value) in enumerate(details):
+        column, row = divmod(number, rows)
+        left, y = box[0] + column * (width + gap), top + round((row + 0.72) * step)
+        draw.text((left, y), name, DIM, face, anchor="ls")
+        room = width - face.getlength(name) - layout.px(12)
+        draw.text((left + width, y), _shortened(value, room, face), TEXT, face, anchor="rs")
+
+
+def _shortened(text: str, width: float, face: ImageFont.FreeTypeFont) -> str:
+    """One line, no wider than `width` pixels."""
+    text = " ".join(text.split())
+    if face.getlength(text) <= width:
+        return text
+    while text and face.getlength(text + "…") > width:
+        text = text[:-1]
+    return text + "…"
