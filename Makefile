@@ -1,0 +1,73 @@
+# One command per wish. Nothing needs to be installed first but Python 3.11 or newer, make and git.
+
+PYTHON ?= python3
+ARGS ?=
+
+VENV := .venv/bin
+UV := $(VENV)/uv
+ENVS := .local/envs
+SETUP := .venv/.installed $(ENVS)/engine/.installed $(ENVS)/sam/.installed
+LOCK := $(UV) pip compile --quiet --no-annotate --no-header --universal --python-version 3.11
+
+# A recipe that runs for long replaces its shell by the command, so that make signals the command itself.
+
+.PHONY: help
+help: ## List the commands
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/\1|\2/p' $(MAKEFILE_LIST) | while IFS='|' read -r name what; do \
+		printf '  make %-8s %s\n' "$$name" "$$what"; done
+
+.PHONY: demo
+demo: $(SETUP) ## Make a video from two pictures, all on this machine (ARGS="--prompt ... --reference PATH --size 1280*720 --duration 5")
+	@exec $(VENV)/python -m local demo $(ARGS)
+
+.PHONY: up
+up: $(SETUP) ## Run the whole stack in the foreground until Ctrl-C
+	@exec $(VENV)/python -m local up
+
+.PHONY: mock
+mock: .venv/.installed ## Run the mock Wan API alone
+	@exec $(VENV)/python -m local mock $(ARGS)
+
+.PHONY: test
+test: $(SETUP) ## Run every test (ARGS="tests/unit -k name" for some)
+	@exec $(VENV)/python -m pytest $(ARGS)
+
+.PHONY: check
+check: $(SETUP) ## Lint, types, template, workflow
+	$(VENV)/ruff check .
+	$(VENV)/ruff format --check .
+	$(VENV)/mypy layers/common/wanflow mock_server functions local
+	$(VENV)/cfn-lint template.yaml
+	$(VENV)/statelint statemachine/*.asl.json
+	$(VENV)/python -m pytest -q tests/local/test_substitutions.py
+
+.PHONY: fmt
+fmt: .venv/.installed ## Put the code into shape
+	$(VENV)/ruff check --fix .
+	$(VENV)/ruff format .
+
+.PHONY: setup
+setup: $(SETUP) ## Install what the other commands need (they do it by themselves)
+
+.PHONY: lock
+lock: .venv/.installed ## Pin the newest versions that requirements/*.in allow
+	for list in dev engine sam; do $(LOCK) --upgrade -o requirements/$$list.txt requirements/$$list.in || exit; done
+
+.PHONY: clean
+clean: ## Delete everything that was made here: environments, builds, logs, videos
+	rm -rf .venv .local .aws-sam demo-output .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# --- Environments: each has a stamp, so that only a changed list installs anything ------------------------------------
+
+.venv/.installed: requirements/dev.txt local/bootstrap.sh
+	@sh local/bootstrap.sh $(PYTHON)
+	@$(UV) pip install --quiet --python $(VENV)/python -r requirements/dev.txt
+	@touch $@
+
+$(ENVS)/%/.installed: requirements/%.txt | .venv/.installed
+	@echo "  installing $* into $(ENVS)/$*"
+	@rm -rf $(ENVS)/$*
+	@$(UV) venv --quiet --python $(VENV)/python $(ENVS)/$*
+	@$(UV) pip install --quiet --python $(ENVS)/$*/bin/python -r requirements/$*.txt
+	@touch $@

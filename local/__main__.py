@@ -1,0 +1,33 @@
+"""`python -m local up | demo | mock`: what the Makefile's commands run."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+
+from local import demo, mock, up
+from local.errors import LocalStackError
+from local.processes import exit_on_signals, exit_with_parent
+
+COMMANDS: dict[str, Callable[[list[str]], int]] = {
+    "up": up.main,
+    "demo": demo.main,
+    "mock": mock.main,
+}
+
+
+def main(arguments: list[str]) -> int:
+    if not arguments or arguments[0] not in COMMANDS:
+        print(f"usage: python -m local {' | '.join(COMMANDS)}", file=sys.stderr)
+        return 2
+    exit_on_signals()
+    exit_with_parent()
+    try:
+        return COMMANDS[arguments[0]](arguments[1:])
+    except LocalStackError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,55 @@
+"""Start ministack, the local AWS engine. Runs in `.local/envs/engine`, configured by `surroundings.for_engine`."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import importlib
+import os
+import signal
+import sys
+from pathlib import Path
+from typing import Any
+
+from local import engine_patches
+
+
+def main() -> None:
+    runtime = importlib.import_module("ministack.core.lambda_runtime")
+    lambda_service = importlib.import_module("ministack.services.lambda_svc")
+    api_gateway = importlib.import_module("ministack.services.apigateway_v1")
+    engine_patches.keep_error_names(runtime)
+    engine_patches.cap_workers(
+        lambda_service, int(os.environ["WANFLOW_ENGINE_WORKERS"]), Path(os.environ["WANFLOW_ENGINE_LOGS"])
+    )
+    engine_patches.name_the_api_key(api_gateway)
+    engine_patches.read_gateway_responses(api_gateway)
+    stop_on_sigterm(runtime)
+    asyncio.run(serve(int(os.environ["GATEWAY_PORT"])))
+
+
+def stop_on_sigterm(runtime: Any) -> None:
+    """Leave at once, but not before every function process is gone and reaped."""
+
+    def leave(_signal: int, _frame: object) -> None:
+        with contextlib.suppress(Exception):
+            runtime.kill_workers([worker for pool in runtime._workers.values() for worker in pool])
+        os._exit(0)
+
+    signal.signal(signal.SIGTERM, leave)
+
+
+async def serve(port: int) -> None:
+    app = importlib.import_module("ministack.app").app
+    config = importlib.import_module("hypercorn.config").Config()
+    config.bind = [f"127.0.0.1:{port}"]
+    config.keep_alive_timeout = 75
+    # SIGTERM ends the process directly: left to itself hypercorn waits for idle connections.
+    await importlib.import_module("hypercorn.asyncio").serve(app, config, shutdown_trigger=asyncio.Event().wait)
+
+
+if __name__ == "__main__":
+    try:
+        main()
+    except engine_patches.EngineChangedError as error:
+        sys.exit(f"error: {error}")

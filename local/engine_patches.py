@@ -1,0 +1,110 @@
+"""What ministack lacks for this project, mended at its start.
+
+Written against internals of the exact version pinned in requirements/engine.txt; a target that is gone stops the
+engine with its name instead of letting the stack behave unlike AWS. Each patch has a test in tests/e2e.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import defaultdict
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+ERROR_KEY = "__wanflow_lambda_error__"
+LINE_IN_WORKER = (
+    '_real_stdout.write(json.dumps({"status": "error", "error": str(e), "trace": traceback.format_exc()}) + "\\n")'
+)
+# The worker answers "ok" with the error as its result, so that the engine does not take the process for broken.
+LINE_INSTEAD = (
+    '_real_stdout.write(json.dumps({"status": "ok", "result": {"' + ERROR_KEY + '": {"errorMessage": str(e), '
+    '"errorType": type(e).__name__, "stackTrace": traceback.format_exc().splitlines()}}}) + "\\n")'
+)
+
+
+class EngineChangedError(Exception):
+    """The installed ministack is not the one this module was written against."""
+
+
+def function_of(module: Any, name: str) -> Callable[..., Any]:
+    function = getattr(module, name, None)
+    if not callable(function):
+        raise EngineChangedError(f"{module.__name__}.{name} is gone: local/engine_patches.py needs another ministack")
+    return function  # type: ignore[no-any-return]
+
+
+def keep_error_names(runtime: Any) -> None:
+    """Let a Lambda error reach Step Functions under the exception's own name, and keep the process that raised it.
+
+    ministack calls every Python exception `Runtime.HandlerError`, so that no `Retry` or `Catch` by name would match,
+    and ends the worker, so that every retry would be a cold start. `cap_workers` holds the other half.
+    """
+    script: str = runtime._PYTHON_WORKER_SCRIPT
+    if script.count(LINE_IN_WORKER) != 1:
+        raise EngineChangedError("ministack's Python worker has changed: see LINE_IN_WORKER")
+    runtime._PYTHON_WORKER_SCRIPT = script.replace(LINE_IN_WORKER, LINE_INSTEAD)
+
+
+def as_invocation(answer: dict[str, Any]) -> dict[str, Any]:
+    """Turn a worker's answer back into what ministack expects of a function that raised."""
+    body = answer.get("body")
+    if not isinstance(body, dict) or ERROR_KEY not in body:
+        return answer
+    error = body[ERROR_KEY]
+    trace = "\n".join(error["stackTrace"])
+    return {"body": error, "error": True, "log": f"{answer.get('log', '')}\n{trace}".strip()}
+
+
+def cap_workers(lambda_service: Any, most: int, log_dir: Path) -> None:
+    """Run at most `most` calls of one function at a time; write the log lines of each call to `log_dir`.
+
+    ministack starts one process per concurrent call, which takes several GB for 50 jobs at once. Here further calls
+    queue for a place. (A function must not call itself and wait for the answer; none here does.)
+    """
+    execute = function_of(lambda_service, "_execute_function_warm")
+    places: defaultdict[str, threading.BoundedSemaphore] = defaultdict(lambda: threading.BoundedSemaphore(most))
+    guard = threading.Lock()
+
+    def execute_in_turn(function: dict[str, Any], event: Any, request_id: str) -> dict[str, Any]:
+        name = (function.get("config") or function).get("FunctionName", "unknown")
+        with guard:
+            place = places[name]
+        with place:
+            answer = as_invocation(execute(function, event, request_id))
+        if answer.get("log"):
+            with guard, (log_dir / f"{name}.log").open("a", encoding="utf-8") as file:
+                file.write(answer["log"] + "\n")
+        return answer
+
+    lambda_service._execute_function_warm = execute_in_turn
+
+
+def name_the_api_key(api_gateway: Any) -> None:
+    """Give functions `requestContext.identity.apiKeyId`, which ministack leaves out."""
+    build = function_of(api_gateway, "_build_lambda_event_v1")
+    key_of = function_of(api_gateway, "_api_key_from_request")
+    resolve = function_of(api_gateway, "_resolve_api_key")
+
+    def build_with_key(*args: Any, **kwargs: Any) -> dict[str, Any]:
+        event: dict[str, Any] = build(*args, **kwargs)
+        key = resolve(key_of(event["headers"]))
+        if key is not None:
+            event["requestContext"]["identity"].update(apiKey=key["value"], apiKeyId=key["id"])
+        return event
+
+    api_gateway._build_lambda_event_v1 = build_with_key
+
+
+def read_gateway_responses(api_gateway: Any) -> None:
+    """Take over the gateway responses of an OpenAPI body, where SAM puts them and ministack does not look."""
+    import_api = function_of(api_gateway, "_import_rest_api")
+    put = function_of(api_gateway, "_put_gateway_response")
+
+    def import_with_responses(spec: dict[str, Any], *args: Any, **kwargs: Any) -> str:
+        api_id: str = import_api(spec, *args, **kwargs)
+        for kind, response in spec.get("x-amazon-apigateway-gateway-responses", {}).items():
+            put(api_id, kind, response)
+        return api_id
+
+    api_gateway._import_rest_api = import_with_responses

@@ -1,0 +1,69 @@
+"""The demo's reference pictures and videos on their way into a request."""
+
+from __future__ import annotations
+
+import base64
+import mimetypes
+import uuid
+from dataclasses import dataclass
+from pathlib import Path
+
+from local.deploy import client
+from local.errors import LocalStackError
+from local.settings import ROOT
+from local.stack import Stack
+
+EXAMPLES = ROOT / "examples"
+# What the API takes inline, all references together; Lambda's limit of 6 MB is behind it.
+INLINE_BYTES = 4 * 1024 * 1024
+
+
+@dataclass(frozen=True)
+class LocalFile:
+    path: Path
+    content_type: str
+    body: bytes
+
+
+Reference = LocalFile | str
+
+
+def examples() -> list[str]:
+    """The two pictures that come with the project."""
+    found = sorted(path for path in EXAMPLES.glob("*") if path.suffix in {".jpg", ".jpeg", ".png", ".webp"})
+    if len(found) < 2:
+        raise LocalStackError(f"there are no two pictures in {EXAMPLES}; name some with --reference PATH")
+    return [str(path) for path in found[:2]]
+
+
+def load(names: list[str]) -> list[Reference]:
+    """Read files before anything is started, so that a wrong path costs no time."""
+    return [name if name.startswith(("http://", "https://", "data:")) else read(Path(name)) for name in names]
+
+
+def read(path: Path) -> LocalFile:
+    content_type = mimetypes.guess_type(path.name)[0]
+    if content_type is None or not content_type.startswith(("image/", "video/")):
+        raise LocalStackError(f"--reference {path}: the name does not end like that of a picture or a video")
+    try:
+        return LocalFile(path, content_type, path.read_bytes())
+    except OSError as error:
+        raise LocalStackError(f"--reference {path}: {error.strerror}") from error
+
+
+def deliver(references: list[Reference], stack: Stack) -> list[str]:
+    """The `reference_urls` of the request: files travel inline while they are small enough, else through S3."""
+    inline = sum(len(each.body) for each in references if isinstance(each, LocalFile)) <= INLINE_BYTES
+    return [each if isinstance(each, str) else data_uri(each) if inline else upload(each, stack) for each in references]
+
+
+def data_uri(file: LocalFile) -> str:
+    return f"data:{file.content_type};base64,{base64.b64encode(file.body).decode('ascii')}"
+
+
+def upload(file: LocalFile, stack: Stack) -> str:
+    """Put the file where its owner, the API key, may refer to it."""
+    bucket = stack.endpoints.bucket
+    key = f"uploads/{stack.outputs['ApiKeyId']}/{uuid.uuid4()}{file.path.suffix}"
+    client("s3", stack.settings).put_object(Bucket=bucket, Key=key, Body=file.body, ContentType=file.content_type)
+    return f"s3://{bucket}/{key}"
