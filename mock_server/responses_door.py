@@ -11,12 +11,15 @@ read.
 
 from __future__ import annotations
 
+import errno
 import re
 from collections.abc import Callable
+from http.client import RemoteDisconnected
 from urllib.parse import unquote, urlsplit
 
 import requests
 import responses
+from urllib3.exceptions import ProtocolError
 
 from .clock import VirtualClock
 from .messages import Delay, Effect, Hold, LostAnswer, Request, Reset, Trickle, settle
@@ -78,13 +81,13 @@ def _read_timeout(prepared: requests.PreparedRequest) -> float | None:
 
 
 def _reset(_: Effect, __: float | None, prepared: requests.PreparedRequest) -> None:
-    cause = ConnectionResetError(104, "Connection reset by peer")
-    raise requests.ConnectionError("Connection aborted.", cause, request=prepared)
+    cause = ConnectionResetError(errno.ECONNRESET, "Connection reset by peer")
+    raise requests.ConnectionError(ProtocolError("Connection aborted.", cause), request=prepared)
 
 
 def _lost(_: Effect, __: float | None, prepared: requests.PreparedRequest) -> None:
-    cause = ConnectionError("Remote end closed connection without response")
-    raise requests.ConnectionError("Connection aborted.", cause, request=prepared)
+    cause = RemoteDisconnected("Remote end closed connection without response")
+    raise requests.ConnectionError(ProtocolError("Connection aborted.", cause), request=prepared)
 
 
 def _hold(effect: Effect, timeout: float | None, prepared: requests.PreparedRequest) -> None:

@@ -1,0 +1,1 @@
+"""Rendered clips have exactly the asked form, and show and sound as asked."""
