@@ -63,7 +63,7 @@ def parameters(settings: Settings) -> dict[str, str]:
     else:
         # The provider cannot fetch a presigned URL of a bucket on this machine.
         chosen["ReferenceDelivery"] = "data_uri"
-    return chosen
+    return {**chosen, **settings.parameters}
 
 
 def deploy(children: Children, settings: Settings, template: Path) -> Mapping[str, str]:

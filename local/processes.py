@@ -52,7 +52,7 @@ class Children:
             code = process.wait()
         finally:
             if process.poll() is None:
-                janitor.end_groups({process.pid})
+                os.killpg(process.pid, signal.SIGKILL)
                 process.wait()
             self._tell(f"-{process.pid}")
         if code != 0:

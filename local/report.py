@@ -19,12 +19,8 @@ FINAL = {"completed", "failed", "canceled"}
 POLL_STATE = "Poll Task"
 
 
-@dataclass(frozen=True)
-class Timeline:
-    """The workflow's states with the seconds since the request, and how often the provider was asked."""
-
-    states: list[tuple[float, str]]
-    polls: int
+Timeline = list[tuple[float, str]]
+"""The workflow's states in their order, each with the seconds since the request."""
 
 
 @dataclass(frozen=True)
@@ -40,13 +36,13 @@ def timeline(stack: Stack, document: dict[str, Any]) -> Timeline:
     workflow = client("stepfunctions", stack.settings)
     execution = stack.endpoints.state_machine_arn.replace(":stateMachine:", ":execution:") + f":{document['id']}"
     created = datetime.fromisoformat(document["created_at"])
-    states: list[tuple[float, str]] = []
+    states: Timeline = []
     for page in workflow.get_paginator("get_execution_history").paginate(executionArn=execution):
         for event in page["events"]:
             if event["type"].endswith("StateEntered"):
                 name = event["stateEnteredEventDetails"]["name"]
                 states.append(((event["timestamp"] - created).total_seconds(), name))
-    return Timeline(states, sum(name == POLL_STATE for _, name in states))
+    return states
 
 
 def show(document: dict[str, Any], seconds: float, steps: Timeline, video: Path) -> int:
@@ -62,21 +58,23 @@ def show(document: dict[str, Any], seconds: float, steps: Timeline, video: Path)
         size = video.stat().st_size
         print(f"Video  {relative(video)}: {facts.width} x {facts.height}, {facts.seconds:g} s, {size:,} bytes")
     print()
-    print(json.dumps(summary(document, seconds, steps, video, facts)), flush=True)
+    print(json.dumps(summary(document, seconds, video, facts)), flush=True)
     return 0 if completed else 1
 
 
 def timeline_lines(document: dict[str, Any], steps: Timeline) -> list[str]:
-    lines = [(0.0, "accepted"), *collapsed(steps.states)]
-    end = (
-        datetime.fromisoformat(document["updated_at"]) - datetime.fromisoformat(document["created_at"])
-    ).total_seconds()
+    lines = [(0.0, "accepted"), *collapsed(steps)]
+    end = seconds_between(document["created_at"], document["ended_at"])
     return [f"  {at:7.1f} s  {what}" for at, what in [*lines, (end, document["status"])]]
 
 
-def collapsed(states: list[tuple[float, str]]) -> list[tuple[float, str]]:
+def seconds_between(start: str, end: str) -> float:
+    return (datetime.fromisoformat(end) - datetime.fromisoformat(start)).total_seconds()
+
+
+def collapsed(states: Timeline) -> Timeline:
     """Only the steps that do something; a run of polls becomes one line."""
-    lines: list[tuple[float, str]] = []
+    lines: Timeline = []
     polls = 0
     for at, name in states:
         if name == POLL_STATE:
@@ -100,9 +98,7 @@ def cost_line(document: dict[str, Any]) -> str:
     return f"${Decimal(cost):.2f}" + (f" (estimated at ${Decimal(estimate):.2f})" if estimate else "")
 
 
-def summary(
-    document: dict[str, Any], seconds: float, steps: Timeline, video: Path, facts: VideoFacts | None
-) -> dict[str, Any]:
+def summary(document: dict[str, Any], seconds: float, video: Path, facts: VideoFacts | None) -> dict[str, Any]:
     return {
         "job_id": document["id"],
         "status": document["status"],
@@ -112,7 +108,7 @@ def summary(
         "height": facts.height if facts else None,
         "duration_seconds": facts.seconds if facts else None,
         "cost_usd": (document.get("usage") or {}).get("cost"),
-        "polls": steps.polls,
+        "polls": document["polls"],
         "seconds": round(seconds, 1),
     }
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from local.errors import LocalStackError
@@ -45,6 +45,8 @@ class Settings:
     # Waits and retry pauses of Step Functions are multiplied by this.
     wait_scale: float = 1.0
     workers_per_function: int = 2
+    # Parameters of the template beyond those that a stack on this machine needs anyway.
+    parameters: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def aws_endpoint(self) -> str:

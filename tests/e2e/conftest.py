@@ -1,0 +1,61 @@
+"""One local stack for all end-to-end tests: the real template, built and deployed, on ports that are free."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import pytest
+
+from local.ports import free_ports
+from local.settings import STATE, Settings, mock_provider
+from local.stack import local_stack
+from tests.e2e.fates import FATES
+from tests.e2e.wanflow import Wanflow, marker
+
+FATES_FILE = "test_fates.py"
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what is here, and let the jobs that run into their deadline do so while the other tests run."""
+    ours = [item for item in items if "/e2e/" in item.nodeid]
+    for item in ours:
+        item.add_marker(pytest.mark.e2e)
+        item.add_marker(pytest.mark.timeout(600))
+    items.sort(key=lambda item: ("/e2e/" in item.nodeid, FATES_FILE in item.nodeid))
+
+
+@pytest.fixture(scope="session")
+def wanflow() -> Iterator[Wanflow]:
+    aws_port, mock_port = free_ports(2)
+    settings = Settings(
+        aws_port=aws_port,
+        mock_port=mock_port,
+        provider=mock_provider(mock_port),
+        state_dir=STATE / "e2e",
+        render_seconds=1.0,
+        wait_scale=0.2,
+        parameters={"JobDeadlineSeconds": "90"},
+    )
+    with local_stack(settings) as stack:
+        yield Wanflow(stack)
+
+
+@dataclass(frozen=True)
+class StartedJob:
+    job_id: str
+    marker: str
+
+
+@pytest.fixture(scope="session")
+def started_fates(wanflow: Wanflow) -> dict[str, StartedJob]:
+    """One job for each line of the table, all started before the first is waited for."""
+    jobs: dict[str, StartedJob] = {}
+    for fate in FATES:
+        scene = marker()
+        jobs[fate.directive] = StartedJob(wanflow.create(f"character1 walks in, {scene} {fate.directive}"), scene)
+    return jobs
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _early_start(request: pytest.FixtureRequest) -> None:
+    if any(FATES_FILE in item.nodeid for item in request.session.items):
+        request.getfixturevalue("started_fates")
