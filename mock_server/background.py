@@ -9,7 +9,7 @@ from typing import Any
 
 WORKERS = 2
 
-_Job = tuple[Callable[[], Any], Callable[[Any], object]]
+_Job = tuple[Callable[[], Any], Callable[[Any], object], Callable[[], object]]
 
 
 class Background:
@@ -19,9 +19,9 @@ class Background:
         self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
         self._threads: list[threading.Thread] = []
 
-    def run(self, work: Callable[[], Any], done: Callable[[Any], object]) -> None:
-        """Call `work` in a thread and then, still there, `done` with its result."""
-        self._jobs.put((work, done))
+    def run(self, work: Callable[[], Any], done: Callable[[Any], object], failed: Callable[[], object]) -> None:
+        """Call `work` in a thread and then, still there, `done` with its result, or `failed` inside its `except`."""
+        self._jobs.put((work, done, failed))
         if len(self._threads) < WORKERS:
             thread = threading.Thread(target=self._work, name="mock-background", daemon=True)
             self._threads.append(thread)
@@ -34,5 +34,10 @@ class Background:
 
     def _work(self) -> None:
         while (job := self._jobs.get()) is not None:
-            work, done = job
-            done(work())
+            work, done, failed = job
+            try:
+                result = work()
+            except Exception:
+                failed()
+            else:
+                done(result)

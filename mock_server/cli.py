@@ -14,15 +14,21 @@ from .settings import DISTRIBUTIONS, FETCH_CHOICES, Settings
 from .simulator import Simulator
 
 _ABOUT = """\
-A mock of the Wan 2.6 Reference-to-Video API: it validates, renders, fails, limits and bills like the provider, and
-never costs a cent. Ask for faults inside a prompt ([[mock:001028095]], [[mock:submit:lost-answer]]) or by scenario.
-The status page is at /_mock/."""
+A mock of the Wan 2.6 Reference-to-Video API. It validates, renders, fails,
+limits and bills like the provider, and never costs a cent."""
+
+_EXAMPLES = """\
+Faults are asked for inside a prompt, or with POST /_mock/scenarios:
+  [[mock:001028095]]           this task fails with that code
+  [[mock:submit:lost-answer]]  the task is created, the answer never comes
+  [[mock:poll:http-503*3]]     the first three polls get a 503
+
+The status page is at /_mock/, everything else is in mock_server/README.md."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the server until SIGINT or SIGTERM. 0 = ended as asked, 1 = could not listen, 2 = wrong options."""
-    options = _parser().parse_args(arguments)
-    settings = settings_from(options)
+    options, settings = parse(arguments)
     try:
         asyncio.run(_serve(options.host, options.port, settings))
     except OSError as error:
@@ -47,9 +53,10 @@ async def _serve(host: str, port: int, settings: Settings) -> None:
     await server.stop()
 
 
-def settings_from(options: argparse.Namespace) -> Settings:
-    """The parsed options as settings."""
-    return Settings(
+def parse(arguments: Sequence[str] | None = None) -> tuple[argparse.Namespace, Settings]:
+    """The options (of which `host` and `port` are the server's) and the settings they make."""
+    options = _parser().parse_args(arguments)
+    return options, Settings(
         api_keys=tuple(options.api_key or ["test-key"]),
         submit_path=options.submit_path,
         status_path=options.status_path,
@@ -77,15 +84,25 @@ def settings_from(options: argparse.Namespace) -> Settings:
 def _parser() -> argparse.ArgumentParser:
     usual = Settings()
     parser = argparse.ArgumentParser(
-        prog="wan-mock", description=_ABOUT, formatter_class=argparse.RawDescriptionHelpFormatter
+        prog="wan-mock",
+        usage="wan-mock [options]",
+        description=_ABOUT,
+        epilog=_EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     way_in = parser.add_argument_group("where it listens, and who may call")
     way_in.add_argument("--host", default="127.0.0.1", help="address to listen on (127.0.0.1)")
     way_in.add_argument("--port", type=_port, default=8787, help="port, 0 = any free one (8787)")
     way_in.add_argument("--api-key", action="append", metavar="KEY", help="a valid key; may be repeated (test-key)")
-    way_in.add_argument("--submit-path", type=_path, default=usual.submit_path, metavar="PATH", help="(/v1/videos)")
     way_in.add_argument(
-        "--status-path", type=_status_path, default=usual.status_path, metavar="PATH", help="(/v1/videos/{id})"
+        "--submit-path", type=_path, default=usual.submit_path, metavar="PATH", help="where submits go (/v1/videos)"
+    )
+    way_in.add_argument(
+        "--status-path",
+        type=_status_path,
+        default=usual.status_path,
+        metavar="PATH",
+        help="where polls go (/v1/videos/{id})",
     )
     way_in.add_argument(
         "--public-url", default="", metavar="URL", help="what video links start with (as the client reached the server)"
@@ -94,14 +111,18 @@ def _parser() -> argparse.ArgumentParser:
 
     pace = parser.add_argument_group("time (virtual seconds)")
     pace.add_argument(
-        "--render-seconds", type=_seconds, default=usual.render_seconds, metavar="S", help="from submit to end (3)"
+        "--render-seconds",
+        type=_seconds,
+        default=usual.render_seconds,
+        metavar="S",
+        help="from submit to the end of a task (3)",
     )
     pace.add_argument(
-        "--render-distribution", choices=DISTRIBUTIONS, default="fixed", help="lognormal spreads them (fixed)"
+        "--render-distribution", choices=DISTRIBUTIONS, default="fixed", help="how these seconds spread (fixed)"
     )
     pace.add_argument("--render-sigma", type=_seconds, default=0.5, metavar="X", help="spread of lognormal (0.5)")
     pace.add_argument(
-        "--render-by-size", action="store_true", help="in proportion to pixels and duration; 5 s of 720P = S"
+        "--render-by-size", action="store_true", help="in proportion to pixels and duration: S for 5 s of 720P"
     )
     pace.add_argument("--workers", type=_count, default=0, metavar="N", help="tasks rendered at once, 0 = any (0)")
     pace.add_argument("--reads", type=_count, default=0, metavar="N", help="end at the n-th poll instead, 0 = off (0)")
@@ -111,9 +132,9 @@ def _parser() -> argparse.ArgumentParser:
     pace.add_argument("--seed", type=int, metavar="N", help="same seed and requests = same ids and times")
 
     limits = parser.add_argument_group("limits for each key, 0 = off (upstream has 5, 5 and 20)")
-    limits.add_argument("--submits-per-second", type=_count, default=0, metavar="N", help="(0)")
-    limits.add_argument("--max-running", type=_count, default=0, metavar="N", help="tasks not yet ended (0)")
-    limits.add_argument("--queries-per-second", type=_count, default=0, metavar="N", help="polls (0)")
+    limits.add_argument("--submits-per-second", type=_count, default=0, metavar="N", help="more get a 429 (0)")
+    limits.add_argument("--max-running", type=_count, default=0, metavar="N", help="tasks that have not ended yet (0)")
+    limits.add_argument("--queries-per-second", type=_count, default=0, metavar="N", help="polls; more get a 429 (0)")
 
     media = parser.add_argument_group("media and money")
     media.add_argument(
@@ -127,7 +148,13 @@ def _parser() -> argparse.ArgumentParser:
     admin = parser.add_argument_group("the routes under /_mock/")
     admin.add_argument("--admin-token", default="", metavar="TOKEN", help="asked for as bearer token or password")
     admin.add_argument("--no-admin", action="store_true", help="switch them off, but for /_mock/health")
-    admin.add_argument("--journal-size", type=_positive, default=usual.journal_size, metavar="N", help="(20000)")
+    admin.add_argument(
+        "--journal-size",
+        type=_positive,
+        default=usual.journal_size,
+        metavar="N",
+        help="requests kept in the journal (20000)",
+    )
     return parser
 
 

@@ -73,9 +73,17 @@ class RefusalError(Exception):
 
     status = 400
 
-    def __init__(self, message: str, *, code: str | None = None, headers: tuple[tuple[str, str], ...] = ()) -> None:
+    def __init__(
+        self,
+        message: str,
+        *,
+        status: int | None = None,
+        code: str | None = None,
+        headers: tuple[tuple[str, str], ...] = (),
+    ) -> None:
         super().__init__(message)
         self.message = message
+        self.status = status or self.status
         self.code = code or status_word(self.status)
         self.headers = headers
 
@@ -136,8 +144,14 @@ class TooManyRequestsError(RefusalError):
         super().__init__(message, headers=(("Retry-After", str(retry_after_seconds)),))
 
 
+_STABLE_WORDS = {413: "payload_too_large", 414: "uri_too_long", 416: "range_not_satisfiable", 422: "unprocessable"}
+"""Python 3.13 renamed these phrases."""
+
+
 def status_word(status: int) -> str:
     """A code in words for an HTTP status (`service_unavailable`), which nobody takes for one of the provider's."""
+    if status in _STABLE_WORDS:
+        return _STABLE_WORDS[status]
     try:
         phrase = HTTPStatus(status).phrase
     except ValueError:

@@ -10,8 +10,11 @@ import asyncio
 import gc
 import socket
 import struct
+import sys
+import traceback
 from collections import deque
 from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 from http import HTTPStatus
 from typing import Any
@@ -171,12 +174,16 @@ class Connection(asyncio.Protocol):
             if len(self._waiting) == MOST_PIPELINED - 1:
                 self._transport.resume_reading()
             self._answering = True
-            self._deliver(self._handle(request), keep_alive)
+            try:
+                answer = self._handle(request)
+            except Exception:
+                answer = _our_mistake()
+            self._deliver(answer, keep_alive)
 
     def _deliver(self, answer: Answer, keep_alive: bool) -> None:
         if isinstance(answer, Deferred):
-            done = partial(self._after_work, answer.then, keep_alive)
-            self._server.background.run(answer.work, partial(self._loop.call_soon_threadsafe, done))
+            done = partial(self._from_thread, answer.then, keep_alive)
+            self._server.background.run(answer.work, done, partial(self._after_failure, keep_alive))
         elif answer.effect is None:
             self._send(answer, keep_alive)
         else:
@@ -186,6 +193,15 @@ class Connection(asyncio.Protocol):
         answer = then(result)
         if not self._closing:
             self._deliver(answer, keep_alive)
+
+    def _after_failure(self, keep_alive: bool) -> None:
+        """In the background thread."""
+        self._from_thread(lambda mistake: mistake, keep_alive, _our_mistake())
+
+    def _from_thread(self, then: Callable[[Any], Answer], keep_alive: bool, result: Any) -> None:
+        """Go on in the event loop, unless the server has ended meanwhile."""
+        with suppress(RuntimeError):
+            self._loop.call_soon_threadsafe(partial(self._after_work, then, keep_alive, result))
 
     def _send(self, response: Response, keep_alive: bool) -> None:
         """Write the answer in one piece; one that lies about its length ends the connection."""
@@ -256,6 +272,12 @@ _EFFECTS: dict[type[Effect], Callable[[Connection, Response, bool], None]] = {
     Delay: Connection.delay,
     Trickle: Connection.trickle,
 }
+
+
+def _our_mistake() -> Response:
+    """Inside an `except`: the traceback goes to stderr, a 500 that says so to the client."""
+    sys.stderr.write(traceback.format_exc())
+    return RefusalError("the mock server made a mistake: see its stderr", status=500).as_response()
 
 
 def _head(response: Response, keep_alive: bool) -> bytes:
