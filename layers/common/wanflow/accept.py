@@ -5,21 +5,19 @@ import json
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
-from wanflow import aws
+from wanflow.budget import Budget
 from wanflow.clock import Clock, after, to_text
 from wanflow.delivery import check_inline_size, keep_inline_references
-from wanflow.errors import AwsUnavailable, Conflict
+from wanflow.errors import AwsUnavailable, Conflict, InvalidRequest, NotFound
+from wanflow.executions import Executions
 from wanflow.files import Files
 from wanflow.ids import derived_job_id, new_job_id
-from wanflow.jobs import Job, Source, to_json
+from wanflow.inspection import inspect_references, names_objects
+from wanflow.jobs import Job, Source
 from wanflow.pricing import Prices
-from wanflow.records import FINISH_GRACE_SECONDS, JobRecords
-from wanflow.validation import validate
-
-if TYPE_CHECKING:
-    from mypy_boto3_stepfunctions.client import SFNClient
+from wanflow.records import FINISH_GRACE_SECONDS, BudgetFull, JobRecords
+from wanflow.validation import RequestWarning, ValidRequest, validate
 
 logger = logging.getLogger("wanflow")
 
@@ -39,17 +37,17 @@ class Intake:
         self,
         records: JobRecords,
         files: Files,
-        workflow: Callable[[], "SFNClient"],
+        executions: Executions,
+        budget: Budget,
         *,
-        state_machine_arn: str,
         prices: Prices,
         clock: Clock,
         randbits: Callable[[int], int],
     ) -> None:
         self._records = records
         self._files = files
-        self._workflow = workflow
-        self._state_machine_arn = state_machine_arn
+        self._executions = executions
+        self._budget = budget
         self._prices = prices
         self._clock = clock
         self._randbits = randbits
@@ -64,12 +62,16 @@ class Intake:
         Raises:
             InvalidRequest, TooLarge: nothing was written.
             Conflict: the key came before with another body.
+            BudgetExceeded: a spending limit would be passed; nothing was written but inline references.
             AwsUnavailable: nothing that will be paid for was started.
         """
         request = validate(body, self._files.of_owner(owner))
         check_inline_size(request)
         now = self._clock()
+        cost = self._prices.estimate(request.size, request.duration_seconds)
+        self._budget.check_job(cost)
         job_id = derived_job_id(owner, key) if key is not None else new_job_id(now, self._randbits)
+        found = self._inspect(request, job_id if key is not None else None)
         job = Job(
             id=job_id,
             owner=owner,
@@ -78,18 +80,36 @@ class Intake:
             updated_at=to_text(now),
             fingerprint=fingerprint(body),
             request=keep_inline_references(self._files, owner, job_id, request),
-            estimate_usd=self._prices.estimate(request.size, request.duration_seconds),
+            estimate_usd=cost,
             source=source,
             metadata=request.metadata,
-            warnings=tuple(warning.as_dict() for warning in request.warnings),
+            warnings=tuple(warning.as_dict() for warning in (*request.warnings, *found)),
             check_after=after(now, FINISH_GRACE_SECONDS),
+            reservation=self._budget.reservation(owner, cost),
         )
         accepted = self._write(job)
         self._start(accepted.job)
         return accepted
 
+    def _inspect(self, request: ValidRequest, repeated_id: str | None) -> tuple[RequestWarning, ...]:
+        """Look into the references; `repeated_id` is the id of the job that this request may be a repeat of."""
+        try:
+            return inspect_references(request, self._files)
+        except InvalidRequest:
+            # Objects may be gone by now, and a key that came before still leads to its job.
+            if repeated_id is None or not names_objects(request) or not self._is_known(repeated_id):
+                raise
+            return ()
+
+    def _is_known(self, job_id: str) -> bool:
+        try:
+            self._records.get(job_id)
+        except NotFound:
+            return False
+        return True
+
     def _write(self, job: Job) -> Accepted:
-        if self._records.create(job):
+        if self._create(job):
             logger.info("job accepted", extra={"job_id": job.id, "owner": job.owner, "source": job.source.kind})
             return Accepted(job, is_new=True)
         original = self._records.get(job.id)
@@ -97,21 +117,24 @@ class Intake:
             raise Conflict("this Idempotency-Key came before with another body")
         return Accepted(original, is_new=False)
 
+    def _create(self, job: Job) -> bool:
+        held = job.reservation
+        if held is None:
+            return self._records.create(job, [])
+        try:
+            self._budget.check_possible(held, job.owner)
+            return self._records.create(job, self._budget.reserve(held, job.owner))
+        except BudgetFull as error:
+            raise self._budget.exceeded(held, job.owner) from error
+
     def _start(self, job: Job) -> None:
-        """Start the workflow under the job's name: a second start of the same job is refused by Step Functions."""
         if job.is_final:
             return
         try:
-            with aws.naming_faults("start the workflow"):
-                self._workflow().start_execution(
-                    stateMachineArn=self._state_machine_arn, name=job.id, input=to_json({"job_id": job.id})
-                )
+            self._executions.start(job.id)
         except AwsUnavailable:
             # The record is written, so the job is ours: reconcile_jobs starts what nobody started.
             logger.exception("workflow not started yet", extra={"job_id": job.id})
-        except Exception as error:
-            if aws.error_code(error) != "ExecutionAlreadyExists":
-                raise
 
 
 def fingerprint(body: object) -> str:

@@ -8,10 +8,12 @@ from aws_lambda_powertools.event_handler import APIGatewayRestResolver, Response
 from aws_lambda_powertools.event_handler.exceptions import NotFoundError
 
 from wanflow.accept import Intake
+from wanflow.cancel import Canceller
 from wanflow.clock import Clock, from_text
 from wanflow.documents import job_document
 from wanflow.errors import (
     AwsUnavailable,
+    BudgetExceeded,
     Conflict,
     InvalidRequest,
     NotFound,
@@ -35,6 +37,7 @@ _TOP_CODE: dict[type[WanflowError], tuple[HTTPStatus, str]] = {
     InvalidRequest: (HTTPStatus.BAD_REQUEST, "invalid_request"),
     NotFound: (HTTPStatus.NOT_FOUND, "not_found"),
     Conflict: (HTTPStatus.CONFLICT, "conflict"),
+    BudgetExceeded: (HTTPStatus.PAYMENT_REQUIRED, "budget_exceeded"),
     TooLarge: (HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "too_large"),
     UnsupportedMediaType: (HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type"),
     AwsUnavailable: (HTTPStatus.SERVICE_UNAVAILABLE, "unavailable"),
@@ -45,9 +48,17 @@ class Api:
     """Answers the calls of one REST API."""
 
     def __init__(
-        self, intake: Intake, records: JobRecords, files: Files, *, schedule: PollSchedule, clock: Clock
+        self,
+        intake: Intake,
+        canceller: Canceller,
+        records: JobRecords,
+        files: Files,
+        *,
+        schedule: PollSchedule,
+        clock: Clock,
     ) -> None:
         self._intake = intake
+        self._canceller = canceller
         self._records = records
         self._files = files
         self._schedule = schedule
@@ -55,6 +66,7 @@ class Api:
         self._app = APIGatewayRestResolver(serializer=to_json)
         self._app.post("/videos")(self.create_video)
         self._app.get("/videos/<job_id>")(self.get_video)
+        self._app.delete("/videos/<job_id>")(self.cancel_video)
         self._app.not_found(_no_such_path)
         self._app.exception_handler(WanflowError)(_refuse)
         self._app.exception_handler(Exception)(_break)
@@ -73,6 +85,11 @@ class Api:
         """`GET /videos/{id}`: the job, for its owner alone."""
         job = self._own_job(job_id)
         return self._job_response(HTTPStatus.OK, job)
+
+    def cancel_video(self, job_id: str) -> Response[str]:
+        """`DELETE /videos/{id}`: 202; 409 when the job has ended."""
+        job = self._canceller.cancel(self._own_job(job_id))
+        return self._job_response(HTTPStatus.ACCEPTED, job)
 
     def _own_job(self, job_id: str) -> Job:
         if not is_job_id(job_id):

@@ -36,6 +36,10 @@ def job_document(job: Job, link: Callable[[str], str], progress: int = 0) -> dic
         document["output"] = _output(job, link)
         document["usage"] = job.result["usage"]
         document["provider_metadata"] = job.result["metadata"]
+    if job.rescued:
+        document["rescued"] = True
+    if not job.is_final and job.failure is not None and job.failure.code == "canceled":
+        document["cancel_requested"] = True
     if job.error is not None:
         document["error"] = job.error.as_dict()
     return document

@@ -5,7 +5,8 @@
     ├── TooLarge                  the caller's request is over a size limit
     ├── UnsupportedMediaType      the caller's body is not JSON
     ├── NotFound                  no such job for this owner
-    ├── Conflict                  the same idempotency key came with another body
+    ├── Conflict                  the same idempotency key came with another body, or the job has ended already
+    ├── BudgetExceeded            a spending limit would be passed; the message tells the numbers
     ├── RecordChanged             a conditional write lost: somebody else moved the job on
     ├── AwsUnavailable            an AWS call failed in a way that passes (workflow: retried)
     ├── DownloadFailed            the CDN failed, cut or spoiled a video (workflow: retried, then the job fails)
@@ -70,6 +71,10 @@ class NotFound(WanflowError):
 
 class Conflict(WanflowError):
     """The request contradicts what is already there."""
+
+
+class BudgetExceeded(WanflowError):
+    """The job would pass a spending limit: nothing was written or paid."""
 
 
 class RecordChanged(WanflowError):

@@ -24,6 +24,7 @@ LINK_SECONDS = 3600
 PART_BYTES = 8 * 1024 * 1024
 _S3_OWNER = "s3"
 _MP4_BRAND = slice(4, 8)
+_NO_SUCH_OBJECT = frozenset({"NoSuchKey", "404", "KeyTooLongError", "InvalidURI"})
 
 
 class Files:
@@ -60,6 +61,29 @@ class Files:
                     return None if answer["ContentLength"] > most_bytes else body.read()
         except Exception as error:
             if aws.error_code(error) in {"NoSuchKey", "404"}:
+                raise NotFound(f"no object {key}") from error
+            raise
+
+    def get_range(self, key: str, start: int, length: int) -> tuple[bytes, int]:
+        """Up to `length` bytes of an object from `start` on, and the size of all of it; never more is transferred.
+
+        Raises:
+            NotFound: no such object, or no name that an object can have.
+        """
+        try:
+            with aws.naming_faults(f"read {key}"):
+                last = start + length - 1
+                answer = self._client().get_object(Bucket=self.bucket, Key=key, Range=f"bytes={start}-{last}")
+                with answer["Body"] as body:
+                    return body.read(), int(answer["ContentRange"].rpartition("/")[2])
+        except UnicodeEncodeError as error:
+            raise NotFound("no object has half a character in its name") from error
+        except Exception as error:
+            code = aws.error_code(error)
+            if code == "InvalidRange":
+                # No range fits into an empty object.
+                return b"", 0
+            if code in _NO_SUCH_OBJECT:
                 raise NotFound(f"no object {key}") from error
             raise
 

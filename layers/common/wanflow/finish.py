@@ -1,15 +1,19 @@
-"""The one way out of a job: success, failure, deadline, a broken execution. Run twice, it does the same."""
+"""The one way out of a job: success, failure, cancel, deadline, a broken execution. Run twice, it does the same."""
 
 import logging
 from collections.abc import Callable
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from wanflow import aws
+from wanflow.clock import from_text, to_text
 from wanflow.documents import job_document
 from wanflow.errors import AwsUnavailable, ErrorInfo, RecordChanged
 from wanflow.files import Files, document_key
 from wanflow.jobs import Job, Status, to_json
 from wanflow.records import JobRecords
+from wanflow.settlement import booked_usd, may_still_run
+from wanflow.slots import Slots, ticket_of
 
 if TYPE_CHECKING:
     from mypy_boto3_events.client import EventBridgeClient
@@ -18,6 +22,12 @@ logger = logging.getLogger("wanflow")
 
 EVENT_SOURCE = "wanflow"
 EVENT_TYPE = "Wanflow Video Job Finished v1"
+
+TASK_LIFE_SECONDS = 24 * 3600
+"""How long the provider knows a task (wan_api.md, Facts about the upstream)."""
+
+WATCH_EVERY_SECONDS = 600
+_TRIES = 5
 
 # Class names of our errors that leave a state, and what the caller is told.
 _TOLD_AS = {
@@ -29,19 +39,17 @@ class Finisher:
     """Ends jobs."""
 
     def __init__(
-        self,
-        records: JobRecords,
-        files: Files,
-        events: Callable[[], "EventBridgeClient"],
+        self, records: JobRecords, files: Files, slots: Slots, events: Callable[[], "EventBridgeClient"]
     ) -> None:
         self._records = records
         self._files = files
+        self._slots = slots
         self._events = events
 
     def finish_job(
         self, job_id: str, polls: int = 0, error: dict[str, str] | None = None, execution_status: str | None = None
     ) -> dict[str, Any]:
-        """End a job: final state, document, event, and last of all out of the index of open jobs.
+        """End a job: final state and budget, slot, document, event, and last of all out of the index of open jobs.
 
         Args:
             error: {`Error`, `Cause`} of the state that broke, as the workflow's Catch gives it.
@@ -50,31 +58,57 @@ class Finisher:
         Returns:
             The execution's output: {`job_id`, `status`}.
         """
-        job = self._records.get(job_id)
-        if not job.is_final:
-            job = self._end(job, polls, _reason(error, execution_status))
-        if job.is_open:
-            self._tell(job)
-            self._records.close(job_id)
-        return {"job_id": job_id, "status": job.status}
+        broken = _reason(error, execution_status)
+        for _ in range(_TRIES):
+            job = self._end(self._records.get(job_id), polls, broken)
+            if not job.is_open or job.watch_until is not None or self._finish(job):
+                return {"job_id": job_id, "status": job.status}
+        raise AwsUnavailable(f"job {job_id} keeps moving while it is finished")
 
-    def _end(self, job: Job, polls: int, broken: ErrorInfo) -> Job:
-        status, error = _outcome(job, broken)
+    def _finish(self, job: Job) -> bool:
+        """What follows the final state; False when the record moved on meanwhile."""
+        self._let_go(job)
+        self.tell(job)
         try:
-            self._records.end(job.id, status, error, max(polls, job.polls))
+            self._close(job)
         except RecordChanged:
-            logger.info("job was ended by somebody else", extra={"job_id": job.id})
-        job = self._records.get(job.id)
-        logger.info("job ended", extra={"job_id": job.id, "status": job.status, "polls": job.polls})
-        return job
+            return False
+        return True
 
-    def _tell(self, job: Job) -> None:
+    def tell(self, job: Job) -> None:
+        """Write the final document, the verdict on an upload, and the event."""
         lasting = job_document(job, self._files.url_of)
         self._files.put_json(document_key(job.id), lasting)
         if job.source.verdict_key is not None:
-            linked = job_document(job, self._files.link)
-            self._files.put_json(job.source.verdict_key, linked)
+            self._files.put_json(job.source.verdict_key, job_document(job, self._files.link))
         self._send_event(job, lasting)
+
+    def _end(self, job: Job, polls: int, broken: ErrorInfo) -> Job:
+        """The job in its final state; whoever moves it meanwhile is heard, because the cost hangs on it."""
+        for _ in range(_TRIES):
+            if job.is_final:
+                return job
+            status, error = _outcome(job, broken)
+            try:
+                self._records.end(job, status, error, polls=max(polls, job.polls), booked_usd=booked_usd(job))
+                logger.info("job ended", extra={"job_id": job.id, "status": status, "polls": polls})
+            except RecordChanged:
+                logger.info("job moved on while it was ended", extra={"job_id": job.id})
+            job = self._records.get(job.id)
+        raise AwsUnavailable(f"job {job.id} keeps moving while it is ended")
+
+    def _let_go(self, job: Job) -> None:
+        """Give the slot back, unless the provider may still be at work: then it counts until its end is seen."""
+        if not may_still_run(job):
+            self._slots.give_back(ticket_of(job))
+
+    def _close(self, job: Job) -> None:
+        """Nothing is left to do, but to look for the end of a task that may still run and whose id is known."""
+        if may_still_run(job) and job.task_id is not None and job.submitted_at is not None:
+            until = from_text(job.submitted_at) + timedelta(seconds=TASK_LIFE_SECONDS)
+            self._records.watch(job, to_text(until), WATCH_EVERY_SECONDS)
+        else:
+            self._records.close(job)
 
     def _send_event(self, job: Job, document: dict[str, Any]) -> None:
         """One event for each final state; the fixed id lets a receiver drop a repetition."""
@@ -91,7 +125,8 @@ def _outcome(job: Job, broken: ErrorInfo) -> tuple[Status, ErrorInfo | None]:
     """Bytes in the bucket are a success whatever else happened; then the noted reason counts, then what broke."""
     if job.stored:
         return "completed", None
-    return "failed", job.failure or broken
+    error = job.failure or broken
+    return "canceled" if error.code == "canceled" else "failed", error
 
 
 def _reason(error: dict[str, str] | None, execution_status: str | None) -> ErrorInfo:

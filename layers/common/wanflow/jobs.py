@@ -49,11 +49,22 @@ class Source:
 
 
 @dataclass(frozen=True, slots=True)
+class Reservation:
+    """What a job holds of the daily budget: the day (UTC, `2026-11-23`), the scopes, US dollars."""
+
+    day: str
+    scopes: tuple[str, ...]
+    usd: Decimal
+
+
+@dataclass(frozen=True, slots=True)
 class Job:
     """Everything that is remembered of a job. Times are ISO 8601 text in UTC, money is Decimal US dollars.
 
     `failure` is the reason for which the job will end, noted by the step that found it; `error` is what it ended with.
-    `result` is the provider's {`output`, `usage`, `metadata`}.
+    `result` is the provider's {`output`, `usage`, `metadata`}. `booked_usd` is what it has cost as far as anyone can
+    know. `version` counts the moves. `watch_until` is set on a job that is over while its task may still run: until
+    then the end is looked for.
     """
 
     id: str
@@ -78,6 +89,12 @@ class Job:
     polls: int = 0
     ended_at: str | None = None
     check_after: str | None = None
+    lane: Literal["interactive", "batch"] = "interactive"
+    reservation: Reservation | None = None
+    booked_usd: Decimal | None = None
+    watch_until: str | None = None
+    rescued: bool = False
+    version: int = 1
 
     @property
     def is_final(self) -> bool:
@@ -126,6 +143,9 @@ def to_item(job: Job) -> dict[str, Any]:
         "attempts": [],
         "open_shard": open_shard(job.id),
         "check_after": job.check_after,
+        "lane": job.lane,
+        "version": job.version,
+        **({"reservation": _reservation_item(job.reservation)} if job.reservation else {}),
     }
 
 
@@ -154,7 +174,21 @@ def from_item(item: dict[str, Any]) -> Job:
         polls=int(item.get("polls", 0)),
         ended_at=item.get("ended_at"),
         check_after=item.get("check_after"),
+        lane=item["lane"],
+        reservation=_reservation(item.get("reservation")),
+        booked_usd=item.get("booked_usd"),
+        watch_until=item.get("watch_until"),
+        rescued=bool(item.get("rescued", False)),
+        version=int(item["version"]),
     )
+
+
+def _reservation_item(reservation: Reservation) -> dict[str, Any]:
+    return {"day": reservation.day, "scopes": list(reservation.scopes), "usd": reservation.usd}
+
+
+def _reservation(item: dict[str, Any] | None) -> Reservation | None:
+    return Reservation(item["day"], tuple(item["scopes"]), item["usd"]) if item else None
 
 
 def _attempt(number: int, item: dict[str, Any]) -> Attempt:

@@ -1,48 +1,70 @@
 """The job records: one conditional write for each move, so that whoever comes second finds out.
 
 Every method raises `AwsUnavailable` when DynamoDB fails in a way that passes, and every move raises `RecordChanged`
-when the record is not in the state that the move starts from.
+when the record is not in the state that the move starts from. What moves money moves it in the same transaction as
+the record.
 """
 
-from collections.abc import Callable
+import random
+import time
+from collections.abc import Callable, Iterator
 from dataclasses import replace
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from wanflow import aws
+from wanflow.budget import settlement
 from wanflow.clock import Clock, after, to_text
-from wanflow.errors import ErrorInfo, NotFound, RecordChanged
-from wanflow.jobs import Attempt, AttemptState, Job, Status, StoredVideo, from_item, key_of, to_item, to_json
+from wanflow.errors import AwsUnavailable, ErrorInfo, NotFound, RecordChanged
+from wanflow.items import typed, untyped
+from wanflow.jobs import (
+    OPEN_SHARDS,
+    Attempt,
+    AttemptState,
+    Job,
+    Status,
+    StoredVideo,
+    from_item,
+    key_of,
+    open_shard,
+    to_item,
+    to_json,
+)
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.client import DynamoDBClient
 
-_IS_OPEN = "#status IN (:queued, :submitting, :processing)"
-_OPEN_VALUES = {":queued": "queued", ":submitting": "submitting", ":processing": "processing"}
-
 FINISH_GRACE_SECONDS = 300
 """How long a step may take before its job counts as forgotten."""
+
+SUBMIT_GRACE_SECONDS = 1200
+"""The same for submits, which may wait for minutes between two tries."""
+
+_IS_OPEN = "#status IN (:queued, :submitting, :processing)"
+_OPEN_VALUES = {":queued": "queued", ":submitting": "submitting", ":processing": "processing"}
+_CONFLICT_TRIES = 10
+
+
+class BudgetFull(Exception):
+    """A reservation's condition failed; nothing was written."""
 
 
 class JobRecords:
     """The jobs in one table."""
 
-    def __init__(self, client: Callable[[], "DynamoDBClient"], table_name: str, clock: Clock) -> None:
+    def __init__(
+        self,
+        client: Callable[[], "DynamoDBClient"],
+        table_name: str,
+        clock: Clock,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
         self._client = client
         self._table = table_name
         self._clock = clock
+        self._sleep = sleep
 
-    def create(self, job: Job) -> bool:
-        """Write a new job; False when a job of this id is already there."""
-        try:
-            with aws.naming_faults("write the job's record"):
-                self._client().put_item(
-                    TableName=self._table, Item=_typed(to_item(job)), ConditionExpression="attribute_not_exists(pk)"
-                )
-        except Exception as error:
-            if aws.error_code(error) == "ConditionalCheckFailedException":
-                return False
-            raise
-        return True
+    # --- Reading -------------------------------------------------------------------------------------------------
 
     def get(self, job_id: str) -> Job:
         """Read a job consistently.
@@ -51,10 +73,49 @@ class JobRecords:
             NotFound: there is none.
         """
         with aws.naming_faults("read the job's record"):
-            answer = self._client().get_item(TableName=self._table, Key=_typed(key_of(job_id)), ConsistentRead=True)
+            answer = self._client().get_item(TableName=self._table, Key=typed(key_of(job_id)), ConsistentRead=True)
         if "Item" not in answer:
             raise NotFound(f"no job {job_id}")
-        return from_item(_untyped(answer["Item"]))
+        return from_item(untyped(answer["Item"]))
+
+    def due(self, limit: int) -> Iterator[str]:
+        """Ids of at most `limit` jobs that somebody should look after by now, a page at a time."""
+        now = to_text(self._clock())
+        for shard in range(OPEN_SHARDS):
+            yield from self._due_in(str(shard), now, limit // OPEN_SHARDS)
+
+    def _due_in(self, shard: str, now: str, limit: int) -> Iterator[str]:
+        query: dict[str, Any] = {
+            "TableName": self._table,
+            "IndexName": "open_jobs",
+            "KeyConditionExpression": "open_shard = :shard AND check_after <= :now",
+            "ExpressionAttributeValues": typed({":shard": shard, ":now": now}),
+            "Limit": limit,
+        }
+        with aws.naming_faults("read the open jobs"):
+            answer = self._client().query(**query)
+        for item in answer["Items"]:
+            yield untyped(item)["pk"].removeprefix("job#")
+
+    # --- A job's beginning and its submits -----------------------------------------------------------------------
+
+    def create(self, job: Job, reserve: list[dict[str, Any]]) -> bool:
+        """Write a new job and reserve its cost, both or neither; False when a job of this id is already there.
+
+        Raises:
+            BudgetFull: a reservation's condition failed.
+        """
+        put = {
+            "TableName": self._table,
+            "Item": typed(to_item(job)),
+            "ConditionExpression": "attribute_not_exists(pk)",
+        }
+        failed = self._write_all([{"Put": put}, *({"Update": update} for update in reserve)])
+        if 0 in failed:
+            return False
+        if failed:
+            raise BudgetFull
+        return True
 
     def begin_attempt(self, job: Job) -> Attempt:
         """Note that a task is about to be submitted: the mark that makes a lost outcome visible afterwards.
@@ -72,16 +133,19 @@ class JobRecords:
             condition = "size(attempts) = :count"
         self._move(
             job.id,
-            {"status": "submitting", f"attempts[{attempt.number - 1}]": _attempt_item(attempt)},
+            {
+                "status": "submitting",
+                f"attempts[{attempt.number - 1}]": _attempt_item(attempt),
+                "check_after": after(self._clock(), SUBMIT_GRACE_SECONDS),
+            },
             condition=f"{condition} AND attribute_not_exists(failure)",
             values={":count": len(job.attempts)} | ({":not_created": "not_created"} if again else {}),
         )
         return attempt
 
-    def task_submitted(self, job_id: str, attempt: Attempt, task_id: str, deadline_seconds: int) -> Attempt:
+    def task_submitted(self, job_id: str, attempt: Attempt, task_id: str, deadline_seconds: int) -> None:
         """Note the task's id; the deadline counts from now."""
         now = self._clock()
-        deadline = after(now, deadline_seconds)
         submitted = replace(attempt, state="submitted", task_id=task_id)
         self._move_attempt(
             job_id,
@@ -89,11 +153,22 @@ class JobRecords:
             {
                 "status": "processing",
                 "submitted_at": to_text(now),
-                "deadline_at": deadline,
+                "deadline_at": after(now, deadline_seconds),
                 "check_after": after(now, deadline_seconds + FINISH_GRACE_SECONDS),
             },
         )
-        return submitted
+
+    def late_outcome(self, job_id: str, attempt: Attempt, watch_seconds: float) -> None:
+        """Note how an attempt went whose job ended meanwhile; the reconciler then settles it or looks for its end."""
+        now = self._clock()
+        changes = {
+            f"attempts[{attempt.number - 1}]": _attempt_item(attempt),
+            "submitted_at": attempt.started_at,
+            "watch_until": after(now, watch_seconds),
+            "check_after": to_text(now),
+            "open_shard": open_shard(job_id),
+        }
+        self._set(job_id, changes, "size(attempts) = :count", {":count": attempt.number})
 
     def attempt_ended(
         self, job_id: str, attempt: Attempt, failure: ErrorInfo | None = None, *, was: AttemptState = "submitting"
@@ -101,8 +176,10 @@ class JobRecords:
         """Note how an attempt ended, and with `failure` that its job is to end for it."""
         self._move_attempt(job_id, attempt, {"failure": failure.as_dict()} if failure else {}, was=was)
 
+    # --- A job's running -----------------------------------------------------------------------------------------
+
     def fail(self, job_id: str, failure: ErrorInfo) -> None:
-        """Note why the job is to end."""
+        """Note why the job is to end, unless a reason is noted already."""
         self._move(job_id, {"failure": failure.as_dict()}, condition="attribute_not_exists(failure)")
 
     def poll_unclear(self, job_id: str, error: ErrorInfo) -> None:
@@ -110,24 +187,60 @@ class JobRecords:
 
     def task_completed(self, job_id: str, result: dict[str, Any]) -> None:
         """Keep the provider's answer: the links to fetch, the usage to book."""
-        self._move(job_id, {"result": to_json(result)})
+        self._set(job_id, {"result": to_json(result)}, "attribute_exists(pk)", {})
 
     def videos_stored(self, job_id: str, videos: list[StoredVideo]) -> None:
         items = [{"key": v.key, "bytes": v.bytes, "sha256": v.sha256} for v in videos]
-        self._move(job_id, {"stored": items})
+        self._set(job_id, {"stored": items}, "attribute_exists(pk)", {})
 
-    def end(self, job_id: str, status: Status, error: ErrorInfo | None, polls: int) -> None:
-        """Give the job its final state, once. It stays in `open_jobs` until `close`."""
+    def look_again(self, job_id: str, seconds: float) -> None:
+        """Leave an open job alone for a while: it is well."""
+        values = {":after": after(self._clock(), seconds)}
+        self._update(job_id, "SET check_after = :after", "attribute_exists(check_after)", values, {})
+
+    # --- A job's end ---------------------------------------------------------------------------------------------
+
+    def end(self, job: Job, status: Status, error: ErrorInfo | None, *, polls: int, booked_usd: Decimal) -> None:
+        """Give the job its final state and settle its reservation, once. It stays in `open_jobs` until `close`."""
         now = self._clock()
-        values: dict[str, Any] = {"status": status, "ended_at": to_text(now), "polls": polls}
-        values["check_after"] = after(now, FINISH_GRACE_SECONDS)
+        changes: dict[str, Any] = {
+            "status": status,
+            "ended_at": to_text(now),
+            "polls": polls,
+            "booked_usd": booked_usd,
+            "check_after": after(now, FINISH_GRACE_SECONDS),
+        }
         if error is not None:
-            values["error"] = error.as_dict()
-        self._move(job_id, values)
+            changes["error"] = error.as_dict()
+        # Nothing may have been noted since the caller read the job: the cost was computed from that.
+        condition = f"{_IS_OPEN} AND #version = :seen"
+        self._settle(job, changes, condition, {**_OPEN_VALUES, ":seen": job.version}, booked_usd)
 
-    def close(self, job_id: str) -> None:
-        """Take an ended job out of `open_jobs`: nothing is left to do."""
-        self._update(job_id, "REMOVE open_shard, check_after", "attribute_exists(pk)", {}, {})
+    def rescue(self, job: Job, booked_usd: Decimal) -> None:
+        """Turn `deadline_exceeded` into `completed`: the paid video came after all. Once."""
+        now = to_text(self._clock())
+        changes = {"status": "completed", "ended_at": now, "booked_usd": booked_usd, "rescued": True}
+        condition = "#status = :failed AND #error.code = :deadline"
+        values = {":failed": "failed", ":deadline": "deadline_exceeded"}
+        self._settle(job, changes, condition, values, booked_usd, remove=("error",))
+
+    def settle(self, job: Job, booked_usd: Decimal) -> None:
+        """Correct what an ended job is booked with, once its task's end is seen."""
+        condition = "attribute_exists(watch_until) AND booked_usd = :booked"
+        self._settle(job, {"booked_usd": booked_usd}, condition, {":booked": job.booked_usd}, booked_usd)
+
+    def close(self, job: Job) -> None:
+        """Take an ended job out of `open_jobs`: nothing is left to do. It must be as the caller read it."""
+        expression = "REMOVE open_shard, check_after, watch_until"
+        self._update(job.id, expression, "#version = :seen", {":seen": job.version}, {"#version": "version"})
+
+    def watch(self, job: Job, until: str, seconds: float) -> None:
+        """Keep an ended job in `open_jobs` to look for the end of its task. It must be as the caller read it."""
+        values = {":until": until, ":after": after(self._clock(), seconds), ":seen": job.version}
+        expression = "SET watch_until = :until, check_after = :after"
+        self._update(job.id, expression, "#version = :seen", values, {"#version": "version"})
+
+    # --- How it is written ---------------------------------------------------------------------------------------
 
     def _move_attempt(
         self, job_id: str, attempt: Attempt, values: dict[str, Any], was: AttemptState = "submitting"
@@ -145,30 +258,107 @@ class JobRecords:
         self, job_id: str, changes: dict[str, Any], condition: str = "", values: dict[str, Any] | None = None
     ) -> None:
         """Set attributes of an open job. Keys of `changes` are attribute names or `attempts[n]`."""
+        condition = f"{_IS_OPEN} AND {condition}" if condition else _IS_OPEN
+        self._set(job_id, changes, condition, {**_OPEN_VALUES, **(values or {})})
+
+    def _set(self, job_id: str, changes: dict[str, Any], condition: str, values: dict[str, Any]) -> None:
+        expression, set_values, names = self._setting(changes, condition)
+        self._update(job_id, expression, condition, {**set_values, **values}, names)
+
+    def _setting(
+        self, changes: dict[str, Any], condition: str, remove: tuple[str, ...] = ()
+    ) -> tuple[str, dict[str, Any], dict[str, str]]:
+        """The expression, values and names that set `changes`, the time of the change and the next version."""
         changes = {**changes, "updated_at": to_text(self._clock())}
-        names = {f"#{name}": name for name in changes if "[" not in name} | {"#status": "status"}
-        if "#state" in condition:
-            names["#state"] = "state"
-        settings = [f"{name if '[' in name else '#' + name} = :set{index}" for index, name in enumerate(changes)]
-        self._update(
-            job_id,
-            "SET " + ", ".join(settings),
-            _IS_OPEN + (f" AND {condition}" if condition else ""),
-            {**_OPEN_VALUES, **{f":set{i}": v for i, v in enumerate(changes.values())}, **(values or {})},
-            names,
-        )
+        names = {f"#{name}": name for name in [*changes, *remove, "version"] if "[" not in name}
+        names |= {f"#{name}": name for name in ("status", "state", "error") if f"#{name}" in condition}
+        places = [name if "[" in name else f"#{name}" for name in changes]
+        settings = [f"{place} = :set{index}" for index, place in enumerate(places)]
+        expression = "SET " + ", ".join([*settings, "#version = #version + :step"])
+        if remove:
+            expression += " REMOVE " + ", ".join(f"#{name}" for name in remove)
+        values = {f":set{index}": value for index, value in enumerate(changes.values())}
+        return expression, {**values, ":step": 1}, names
+
+    def _settle(
+        self,
+        job: Job,
+        changes: dict[str, Any],
+        condition: str,
+        values: dict[str, Any],
+        booked_usd: Decimal,
+        *,
+        remove: tuple[str, ...] = (),
+    ) -> None:
+        """Move the record and correct the budget by what was booked too much or too little, in one transaction."""
+        expression, set_values, names = self._setting(changes, condition, remove)
+        update = {
+            "TableName": self._table,
+            "Key": typed(key_of(job.id)),
+            "UpdateExpression": expression,
+            "ConditionExpression": condition,
+            "ExpressionAttributeValues": typed({**set_values, **values}),
+            "ExpressionAttributeNames": names,
+        }
+        if self._write_all([{"Update": update}, *self._corrections(job, booked_usd)]):
+            raise RecordChanged(f"job {job.id} moved on meanwhile")
+
+    def _corrections(self, job: Job, booked_usd: Decimal) -> list[dict[str, Any]]:
+        held = job.reservation
+        if held is None:
+            return []
+        before = held.usd if job.booked_usd is None else job.booked_usd
+        difference = booked_usd - before
+        scopes = held.scopes if difference else ()
+        return [{"Update": settlement(self._table, held.day, scope, difference)} for scope in scopes]
+
+    def _write_all(self, writes: list[dict[str, Any]]) -> list[int]:
+        """Write all or nothing; the places of the writes whose condition failed.
+
+        Several transactions on one budget item at once conflict: they take turns here.
+        """
+        for tries in range(_CONFLICT_TRIES):
+            reasons = self._try_to_write_all(writes)
+            failed = [place for place, reason in enumerate(reasons) if reason == "ConditionalCheckFailed"]
+            if failed or not any(reason != "None" for reason in reasons):
+                return failed
+            self._sleep(random.random() * 0.05 * 2**tries)  # noqa: S311 - jitter
+        raise AwsUnavailable("could not write the job's record: too many transactions at once")
+
+    def _try_to_write_all(self, writes: list[dict[str, Any]]) -> list[str]:
+        try:
+            with aws.naming_faults("write the job's record"):
+                self._write_at_once(writes)
+        except Exception as error:
+            if aws.error_code(error) == "ConditionalCheckFailedException":
+                return ["ConditionalCheckFailed"]
+            if aws.error_code(error) != "TransactionCanceledException":
+                raise
+            reasons = getattr(error, "response", {}).get("CancellationReasons", [])
+            return [str(reason.get("Code", "None")) for reason in reasons]
+        return []
+
+    def _write_at_once(self, writes: list[dict[str, Any]]) -> None:
+        """A transaction costs twice what a plain write does, so a single write is a plain one."""
+        client: Any = self._client()
+        if len(writes) > 1:
+            client.transact_write_items(TransactItems=writes)
+        elif "Put" in writes[0]:
+            client.put_item(**writes[0]["Put"])
+        else:
+            client.update_item(**writes[0]["Update"])
 
     def _update(
         self, job_id: str, expression: str, condition: str, values: dict[str, Any], names: dict[str, str]
     ) -> None:
-        request: dict[str, Any] = {"ExpressionAttributeValues": _typed(values)} if values else {}
+        request: dict[str, Any] = {"ExpressionAttributeValues": typed(values)} if values else {}
         if names:
             request["ExpressionAttributeNames"] = names
         try:
             with aws.naming_faults("write the job's record"):
                 self._client().update_item(
                     TableName=self._table,
-                    Key=_typed(key_of(job_id)),
+                    Key=typed(key_of(job_id)),
                     UpdateExpression=expression,
                     ConditionExpression=condition,
                     **request,
@@ -186,17 +376,3 @@ def _attempt_item(attempt: Attempt) -> dict[str, Any]:
     if attempt.error is not None:
         item["error"] = attempt.error.as_dict()
     return item
-
-
-def _typed(item: dict[str, Any]) -> dict[str, Any]:
-    from boto3.dynamodb.types import TypeSerializer  # noqa: PLC0415
-
-    serialize = TypeSerializer().serialize
-    return {name: serialize(value) for name, value in item.items()}
-
-
-def _untyped(item: dict[str, Any]) -> dict[str, Any]:
-    from boto3.dynamodb.types import TypeDeserializer  # noqa: PLC0415
-
-    deserialize = TypeDeserializer().deserialize
-    return {name: deserialize(value) for name, value in item.items()}

@@ -26,12 +26,30 @@ class StoreSettings:
 
 @dataclass(frozen=True, slots=True)
 class AcceptSettings:
-    """What accepting a job needs besides: prices in US dollars a second of video, the poll prior in seconds."""
+    """What accepting a job needs: US dollars a second of video, seconds of a typical render, budgets (0: off)."""
 
-    state_machine_arn: str
     price_720p_per_second: Decimal
     price_1080p_per_second: Decimal
     typical_render_seconds: int
+    max_cost_per_job_usd: Decimal
+    daily_budget_usd: Decimal
+    daily_budget_per_owner_usd: Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class ExecutionSettings:
+    """What starting, stopping and looking at executions needs. Never in a function that the workflow calls."""
+
+    state_machine_arn: str
+
+
+@dataclass(frozen=True, slots=True)
+class SlotSettings:
+    """What handing slots out needs."""
+
+    max_concurrent_tasks: int
+    job_deadline_seconds: int
+    pause_after_failures: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +62,7 @@ class WanSettings:
     wan_api_key_secret_arn: str
     reference_delivery: Literal["presigned_url", "data_uri"]
     job_deadline_seconds: int
+    max_queue_seconds: int
     max_generation_attempts: int
     on_unknown_submit: Literal["fail", "resubmit"]
     typical_render_seconds: int

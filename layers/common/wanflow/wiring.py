@@ -9,17 +9,23 @@ from typing import TYPE_CHECKING
 
 from wanflow import aws
 from wanflow.accept import Intake
+from wanflow.budget import Budget, Limits
 from wanflow.clock import utc_now
+from wanflow.executions import Executions
 from wanflow.files import Files
 from wanflow.polling import PollSchedule
 from wanflow.pricing import Prices
 from wanflow.records import JobRecords
-from wanflow.settings import AcceptSettings, StoreSettings, WanSettings, load
+from wanflow.settings import AcceptSettings, ExecutionSettings, SlotSettings, StoreSettings, WanSettings, load
 
 if TYPE_CHECKING:
     from wanflow.api import Api
     from wanflow.finish import Finisher
+    from wanflow.gate import SubmitGate
     from wanflow.inbox import Inbox
+    from wanflow.reconcile import Reconciler
+    from wanflow.slots import Slots
+    from wanflow.wan_client import WanClient
     from wanflow.workflow import Workflow
 
 
@@ -29,13 +35,43 @@ def _stores() -> tuple[JobRecords, Files]:
     return JobRecords(aws.dynamodb, settings.table_name, utc_now), Files(aws.s3, settings.bucket_name)
 
 
+@cache
+def _executions() -> Executions:
+    return Executions(aws.stepfunctions, load(ExecutionSettings, os.environ).state_machine_arn)
+
+
+@cache
+def _gate_and_slots() -> "tuple[SubmitGate, Slots]":
+    from wanflow.gate import SubmitGate  # noqa: PLC0415
+    from wanflow.slots import LEASE_MARGIN_SECONDS, Slots  # noqa: PLC0415
+
+    settings = load(SlotSettings, os.environ)
+    table = load(StoreSettings, os.environ).table_name
+    gate = SubmitGate(aws.dynamodb, table, threshold=settings.pause_after_failures, clock=utc_now)
+    slots = Slots(
+        aws.dynamodb,
+        table,
+        aws.stepfunctions,
+        gate,
+        capacity=settings.max_concurrent_tasks,
+        lease_seconds=settings.job_deadline_seconds + LEASE_MARGIN_SECONDS,
+        clock=utc_now,
+    )
+    return gate, slots
+
+
 def _intake(settings: AcceptSettings) -> Intake:
     records, files = _stores()
+    limits = Limits(
+        per_job=settings.max_cost_per_job_usd,
+        per_day=settings.daily_budget_usd,
+        per_day_and_owner=settings.daily_budget_per_owner_usd,
+    )
     return Intake(
         records,
         files,
-        aws.stepfunctions,
-        state_machine_arn=settings.state_machine_arn,
+        _executions(),
+        Budget(aws.dynamodb, load(StoreSettings, os.environ).table_name, limits=limits, clock=utc_now),
         prices=Prices(settings.price_720p_per_second, settings.price_1080p_per_second),
         clock=utc_now,
         randbits=secrets.randbits,
@@ -45,11 +81,18 @@ def _intake(settings: AcceptSettings) -> Intake:
 @cache
 def api() -> "Api":
     from wanflow.api import Api  # noqa: PLC0415
+    from wanflow.cancel import Canceller  # noqa: PLC0415
 
     settings = load(AcceptSettings, os.environ)
     records, files = _stores()
-    schedule = PollSchedule(settings.typical_render_seconds)
-    return Api(_intake(settings), records, files, schedule=schedule, clock=utc_now)
+    return Api(
+        _intake(settings),
+        Canceller(records, _executions()),
+        records,
+        files,
+        schedule=PollSchedule(settings.typical_render_seconds),
+        clock=utc_now,
+    )
 
 
 @cache
@@ -61,30 +104,43 @@ def inbox() -> "Inbox":
 
 
 @cache
-def workflow() -> "Workflow":
+def _wan() -> "WanClient":
     from wanflow.connections import open_session  # noqa: PLC0415
-    from wanflow.delivery import ReferenceDelivery  # noqa: PLC0415
     from wanflow.secret import CachedSecret  # noqa: PLC0415
     from wanflow.wan_client import WanClient  # noqa: PLC0415
-    from wanflow.workflow import Rules, Workflow  # noqa: PLC0415
 
     settings = load(WanSettings, os.environ)
-    records, files = _stores()
-    wan = WanClient(
+    return WanClient(
         open_session,
         CachedSecret(aws.secretsmanager, settings.wan_api_key_secret_arn, time.monotonic).read,
         base_url=settings.wan_api_base_url,
         submit_path=settings.wan_submit_path,
         status_path=settings.wan_status_path,
     )
-    rules = Rules(settings.job_deadline_seconds, settings.max_generation_attempts, settings.on_unknown_submit)
+
+
+@cache
+def workflow() -> "Workflow":
+    from wanflow.delivery import ReferenceDelivery  # noqa: PLC0415
+    from wanflow.workflow import Rules, Workflow  # noqa: PLC0415
+
+    settings = load(WanSettings, os.environ)
+    records, files = _stores()
+    gate, slots = _gate_and_slots()
     return Workflow(
         records,
         files,
-        wan,
+        _wan(),
         ReferenceDelivery(files, settings.reference_delivery),
+        slots,
+        gate,
         schedule=PollSchedule(settings.typical_render_seconds),
-        rules=rules,
+        rules=Rules(
+            job_deadline_seconds=settings.job_deadline_seconds,
+            max_queue_seconds=settings.max_queue_seconds,
+            max_generation_attempts=settings.max_generation_attempts,
+            on_unknown_submit=settings.on_unknown_submit,
+        ),
         clock=utc_now,
         random=random.random,
     )
@@ -95,4 +151,23 @@ def finisher() -> "Finisher":
     from wanflow.finish import Finisher  # noqa: PLC0415
 
     records, files = _stores()
-    return Finisher(records, files, aws.eventbridge)
+    _, slots = _gate_and_slots()
+    return Finisher(records, files, slots, aws.eventbridge)
+
+
+@cache
+def reconciler() -> "Reconciler":
+    from wanflow.reconcile import Reconciler  # noqa: PLC0415
+
+    records, _ = _stores()
+    _, slots = _gate_and_slots()
+    return Reconciler(
+        records,
+        _executions(),
+        finisher(),
+        slots,
+        workflow(),
+        _wan(),
+        max_queue_seconds=load(WanSettings, os.environ).max_queue_seconds,
+        clock=utc_now,
+    )

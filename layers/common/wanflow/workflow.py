@@ -5,7 +5,8 @@ is written before and after each side effect, never only after it.
 """
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
@@ -13,13 +14,17 @@ from wanflow.clock import Clock, from_text
 from wanflow.delivery import ReferenceDelivery, ReferenceLost
 from wanflow.errors import DownloadFailed, ErrorInfo, RecordChanged
 from wanflow.files import Files, video_key
+from wanflow.gate import GateState, SubmitGate
 from wanflow.jobs import Attempt, Job, StoredVideo
 from wanflow.polling import PollSchedule, full_jitter
 from wanflow.records import JobRecords
+from wanflow.slots import Slots, ticket_of
 from wanflow.wan_client import (
     GENERATION_FAILED_CODES,
     PollUnclear,
     ResultRefused,
+    SubmitError,
+    SubmitFailed,
     SubmitOutcomeUnknown,
     SubmitRejected,
     SubmitThrottled,
@@ -32,13 +37,13 @@ from wanflow.wan_client import (
 
 logger = logging.getLogger("wanflow")
 
-NextStep = Literal["submit", "poll", "store", "finish"]
+NextStep = Literal["queue", "submit", "poll", "store", "finish"]
 
 MAX_SUBMIT_TRIES = 6
 """POSTs for one attempt when each certainly created nothing: about two minutes of backoff in all."""
 
-MAX_THROTTLED_SECONDS = 3 * 86400
-"""How long HTTP 429 may hold a job up, counted from its acceptance."""
+LATE_WATCH_SECONDS = 24 * 3600
+"""How long the end of a task is looked for whose job ended while it was being submitted: the provider's task life."""
 
 _THROTTLE_CAP_SECONDS = 300
 # A fresh task after a failed one: not at once, the cause may still be there.
@@ -68,6 +73,7 @@ class Rules:
     """The template's parameters of the same names."""
 
     job_deadline_seconds: int
+    max_queue_seconds: int
     max_generation_attempts: int
     on_unknown_submit: Literal["fail", "resubmit"]
 
@@ -81,6 +87,8 @@ class Workflow:
         files: Files,
         wan: WanClient,
         delivery: ReferenceDelivery,
+        slots: Slots,
+        gate: SubmitGate,
         *,
         schedule: PollSchedule,
         rules: Rules,
@@ -91,10 +99,25 @@ class Workflow:
         self._files = files
         self._wan = wan
         self._delivery = delivery
+        self._slots = slots
+        self._gate = gate
         self._schedule = schedule
         self._rules = rules
         self._clock = clock
         self._random = random
+
+    # --- Take Slot -----------------------------------------------------------------------------------------------
+
+    def take_slot(self, job_id: str, task_token: str, polls: int = 0) -> None:
+        """Let the job sleep until it is called: at once when a slot is free and nobody is before it."""
+        job = self._records.get(job_id)
+        ticket = ticket_of(job, task_token, polls)
+        if job.is_final or job.failure:
+            self._slots.wake(ticket)
+            return
+        queued = (self._clock() - from_text(job.created_at)).total_seconds()
+        self._records.look_again(job_id, self._rules.max_queue_seconds - queued)
+        self._slots.queue(ticket)
 
     # --- Submit Task ---------------------------------------------------------------------------------------------
 
@@ -112,24 +135,63 @@ class Workflow:
             return self._outcome_unknown(job, last, ErrorInfo("interrupted", message), polls)
         if last is not None and last.state == "submitted":
             return self._poll_after(job, polls)
+        gate = self._gate.read()
+        if not (gate.lets_pass(job_id) and self._slots.renew(job_id)):
+            # Paused, or the lease ran out: back into the queue, to the place that the job had.
+            self._slots.give_back(ticket_of(job))
+            return Step(job_id, "queue", polls=polls)
         try:
             request = self._delivery.for_provider(job.request)
         except ReferenceLost as error:
             return self._fail(job_id, ErrorInfo("invalid_request", str(error)), polls)
-        return self._post(job, self._records.begin_attempt(job), request, polls)
+        return self._post(job, request, gate, polls)
 
-    def _post(self, job: Job, attempt: Attempt, request: dict[str, Any], polls: int) -> Step:
+    def _post(self, job: Job, request: dict[str, Any], gate: GateState, polls: int) -> Step:
+        attempt = self._records.begin_attempt(job)
+        try:
+            return self._post_once(job, attempt, request, gate, polls)
+        except RecordChanged:
+            # Cancelled or ended while the POST was under way: its outcome was noted for the reconciler.
+            logger.warning("job ended during its submit", extra={"job_id": job.id, "attempt": attempt.number})
+            return Step(job.id, "finish", polls=polls)
+
+    def _post_once(self, job: Job, attempt: Attempt, request: dict[str, Any], gate: GateState, polls: int) -> Step:
         try:
             task = self._wan.submit(request)
         except TaskNotCreated as error:
+            self._note_provider_fault(error)
             return self._not_created(job, attempt, error, polls)
         except SubmitOutcomeUnknown as error:
+            self._note_provider_fault(error)
             return self._outcome_unknown(job, attempt, error.info, polls)
         # Logged before it is written: should the write be lost, this line still tells the paid task's id.
         logger.info("task submitted", extra={"job_id": job.id, "task_id": task.task_id, "attempt": attempt.number})
         deadline = self._rules.job_deadline_seconds
-        self._records.task_submitted(job.id, attempt, task.task_id, deadline)
+        submitted = replace(attempt, state="submitted", task_id=task.task_id)
+        with self._noting_late(job, submitted):
+            self._records.task_submitted(job.id, attempt, task.task_id, deadline)
+        self._note_provider_is_well(gate)
         return Step(job.id, "poll", self._schedule.wait_seconds(0, deadline), polls)
+
+    @contextmanager
+    def _noting_late(self, job: Job, attempt: Attempt) -> Iterator[None]:
+        """Should the job have ended meanwhile, keep what became of the attempt all the same: money hangs on it."""
+        try:
+            yield
+        except RecordChanged:
+            self._records.late_outcome(job.id, attempt, LATE_WATCH_SECONDS)
+            raise
+
+    def _note_provider_fault(self, error: SubmitError) -> None:
+        """Count towards the breaker what looks like the provider being down, or our key being wrong."""
+        is_fault = isinstance(error, SubmitFailed | SubmitOutcomeUnknown) or error.info.code == "provider_unauthorized"
+        if is_fault:
+            self._gate.submit_failed(self._gate.read())
+
+    def _note_provider_is_well(self, gate: GateState) -> None:
+        if gate.failures:
+            self._gate.submit_succeeded(gate)
+            self._slots.dispatch()
 
     def _not_created(self, job: Job, attempt: Attempt, error: TaskNotCreated, polls: int) -> Step:
         """Certainly unpaid: try again after a while, or end the job when that is pointless."""
@@ -138,7 +200,8 @@ class Workflow:
             return self._generation_failed(job, replace(attempt, state="failed", error=error.info), polls)
         ended = replace(attempt, state="not_created", tries=attempt.tries + 1, error=error.info)
         failure = self._reason_to_give_up(job, ended, error)
-        self._records.attempt_ended(job.id, ended, failure)
+        with self._noting_late(job, ended):
+            self._records.attempt_ended(job.id, ended, failure)
         if failure is not None:
             return Step(job.id, "finish", polls=polls)
         cap = _THROTTLE_CAP_SECONDS if isinstance(error, SubmitThrottled) else 60
@@ -149,7 +212,7 @@ class Workflow:
         if isinstance(error, SubmitThrottled):
             waited = (self._clock() - from_text(job.created_at)).total_seconds()
             message = f"the provider took no new task for {round(waited)} seconds (HTTP 429)"
-            return ErrorInfo("queue_timeout", message) if waited > MAX_THROTTLED_SECONDS else None
+            return ErrorInfo("queue_timeout", message) if waited > self._rules.max_queue_seconds else None
         if isinstance(error, SubmitRejected) or ended.tries >= MAX_SUBMIT_TRIES:
             return error.info
         return None
@@ -195,7 +258,9 @@ class Workflow:
             if task.error.code in GENERATION_FAILED_CODES:
                 failed = replace(attempt, state="failed", error=task.error)
                 return self._generation_failed(job, failed, polls, was_submitted=True)
-            return self._fail(job.id, task.error, polls)
+            failed = replace(attempt, state="failed", error=task.error)
+            self._records.attempt_ended(job.id, failed, task.error, was="submitted")
+            return Step(job.id, "finish", polls=polls)
         if task.status not in {"queued", "processing"}:
             logger.warning("unknown task status", extra={"job_id": job.id, "status": task.status[:40]})
         return self._ask_again(job, polls)
@@ -240,6 +305,15 @@ class Workflow:
             return self._fail(job_id, error.info, polls)
         self._records.videos_stored(job_id, videos)
         return Step(job_id, "finish", polls=polls)
+
+    def store_late(self, job: Job) -> None:
+        """Copy the videos of a job that has ended as `deadline_exceeded`.
+
+        Raises:
+            DownloadFailed, ResultRefused: the CDN failed, or serves the links no more.
+        """
+        if not job.stored and job.result is not None:
+            self._records.videos_stored(job.id, self._store_all(job, job.result))
 
     def _store_all(self, job: Job, result: dict[str, Any]) -> list[StoredVideo]:
         try:
