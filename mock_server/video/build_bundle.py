@@ -7,7 +7,7 @@ from .bundle import StillPicture, write_bundle
 from .design import BACKGROUND, BOLD, CHARACTERS, DIM, REGULAR, TEXT, Layout, fill_rounded, font
 from .planes import Planes
 from .sound import make_chord
-from .timeline import WATERMARK
+from .timeline import draw_watermark
 
 SIZES = (
     (1280, 720),
@@ -26,10 +26,10 @@ _LINES = ("Your request was rendered by the mock.", "Install its media extra to 
 
 
 def still_picture(width: int, height: int) -> StillPicture:
-    layout = Layout(width, height)
-    first_of_foot = h264.macroblocks(width) * (layout.timeline_top // h264.MACROBLOCK)
+    layout = Layout(width, height, 0)
+    first_of_foot = h264.macroblocks(width) * (layout.foot_top // h264.MACROBLOCK)
     sps, pps = encoder.parameter_sets(width, height)
-    feet = [_encoded(_foot(layout, words), first_of_foot) for words in ("", WATERMARK)]
+    feet = [_encoded(_foot(layout, watermark=watermark), first_of_foot) for watermark in (False, True)]
     return StillPicture(sps, pps, _encoded(_picture(layout), 0), *feet)
 
 
@@ -39,9 +39,9 @@ def _encoded(picture: Image.Image, first_macroblock: int) -> bytes:
 
 
 def _picture(layout: Layout) -> Image.Image:
-    picture = Image.new("RGB", (layout.width, layout.timeline_top), BACKGROUND)
+    picture = Image.new("RGB", (layout.width, layout.foot_top), BACKGROUND)
     draw = ImageDraw.Draw(picture)
-    middle, y = layout.width // 2, layout.timeline_top // 2
+    middle, y = layout.width // 2, layout.foot_top // 2
     radius = layout.px(44)
     disc_y = y - layout.px(90)
     fill_rounded(picture, (middle - radius, disc_y - radius, middle + radius, disc_y + radius), radius, CHARACTERS[0])
@@ -54,10 +54,10 @@ def _picture(layout: Layout) -> Image.Image:
     return picture
 
 
-def _foot(layout: Layout, words: str) -> Image.Image:
-    picture = Image.new("RGB", (layout.width, layout.height - layout.timeline_top), BACKGROUND)
-    place = (layout.width - layout.margin, layout.px(71))
-    ImageDraw.Draw(picture).text(place, words, TEXT, font(BOLD, layout.px(24)), anchor="rs")
+def _foot(layout: Layout, *, watermark: bool) -> Image.Image:
+    picture = Image.new("RGB", (layout.width, layout.height - layout.foot_top), BACKGROUND)
+    if watermark:
+        draw_watermark(picture, layout)
     return picture
 
 

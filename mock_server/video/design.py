@@ -9,13 +9,15 @@ from pathlib import Path
 
 from PIL import Image, ImageDraw, ImageFont
 
-from .h264 import MACROBLOCK
+from .h264 import MACROBLOCK, macroblocks
 
 Colour = tuple[int, int, int]
+Box = tuple[int, int, int, int]  # left, top, right, bottom
 
 BACKGROUND: Colour = (14, 18, 32)
-STAGE: Colour = (24, 30, 50)
-STAGE_LINE: Colour = (40, 48, 76)
+STAGE_TOP: Colour = (34, 42, 70)
+STAGE_FOOT: Colour = (20, 25, 43)
+STAGE_LINE: Colour = (46, 55, 86)
 TEXT: Colour = (238, 241, 248)
 DIM: Colour = (138, 147, 172)
 FAINT: Colour = (58, 67, 96)
@@ -29,10 +31,14 @@ BOLD = "NotoSansCJKsc-subset-Bold.otf"
 
 @dataclass(frozen=True)
 class Layout:
-    """Borders of a picture of this size, in pixels. Band borders fall on macroblocks, as `h264.py` needs."""
+    """Borders in a picture of this size with this many characters, in pixels.
+
+    Band borders fall on macroblocks, as `h264.py` needs.
+    """
 
     width: int
     height: int
+    characters: int
 
     @property
     def unit(self) -> float:
@@ -43,15 +49,43 @@ class Layout:
         return self.px(44)
 
     @property
+    def stage_top(self) -> int:
+        """The stage of the characters: from here to the end of its band, but for a narrow border."""
+        return self.px(76)
+
+    @property
+    def portrait_side(self) -> int:
+        """The side of the square that each character is shown in."""
+        count = max(1, self.characters)
+        across = self.width - 2 * self.margin - 2 * self.px(24) - (count - 1) * self.gap
+        high = int(self.height * (0.53 if self.is_wide else 0.52)) - self.stage_top - self._around_portrait
+        return min(across // count, high)
+
+    @property
+    def gap(self) -> int:
+        """Between two characters."""
+        return self.px(28 if self.characters < 4 or self.is_wide else 20)
+
+    @property
     def cast_height(self) -> int:
         """The band of the characters: from the top to here."""
-        share = 0.56 if self.is_wide else 0.50
-        return int(self.height * share) // MACROBLOCK * MACROBLOCK
+        needed = self.stage_top + self.portrait_side + self._around_portrait
+        return macroblocks(needed) * MACROBLOCK
+
+    @property
+    def _around_portrait(self) -> int:
+        """The room above a portrait on the stage, and below it for the name."""
+        return self.px(24 + 58)
 
     @property
     def timeline_top(self) -> int:
         """The prompt's band ends and the time line's begins here."""
-        return (self.height - self.px(92)) // MACROBLOCK * MACROBLOCK
+        return self.foot_top - macroblocks(self.px(40)) * MACROBLOCK
+
+    @property
+    def foot_top(self) -> int:
+        """The time line's band ends here; below it stands the watermark."""
+        return (self.height - self.px(54)) // MACROBLOCK * MACROBLOCK
 
     @property
     def is_wide(self) -> bool:
@@ -70,14 +104,29 @@ def font(name: str, size: int) -> ImageFont.FreeTypeFont:
 @lru_cache(maxsize=64)
 def rounded_mask(width: int, height: int, radius: int) -> Image.Image:
     """A smooth-edged mask of a rounded rectangle."""
+    mask = Image.new("L", (width, height), 255)
+    corner = _corner(radius)
+    for turned, place in (
+        (corner, (0, 0)),
+        (corner.transpose(Image.Transpose.FLIP_LEFT_RIGHT), (width - radius, 0)),
+        (corner.transpose(Image.Transpose.FLIP_TOP_BOTTOM), (0, height - radius)),
+        (corner.transpose(Image.Transpose.ROTATE_180), (width - radius, height - radius)),
+    ):
+        mask.paste(turned, place)
+    return mask
+
+
+@lru_cache(maxsize=64)
+def _corner(radius: int) -> Image.Image:
+    """The upper left quarter of a disc."""
     fine = 4
-    mask = Image.new("L", (width * fine, height * fine))
-    ImageDraw.Draw(mask).rounded_rectangle((0, 0, width * fine - 1, height * fine - 1), radius * fine, fill=255)
-    return mask.reduce(fine)
+    quarter = Image.new("L", (radius * fine, radius * fine))
+    ImageDraw.Draw(quarter).ellipse((0, 0, 2 * radius * fine, 2 * radius * fine), fill=255)
+    return quarter.reduce(fine)
 
 
-def fill_rounded(picture: Image.Image, box: tuple[int, int, int, int], radius: int, colour: Colour) -> None:
-    """A smooth-edged rounded rectangle; `box` is left, top, right, bottom."""
+def fill_rounded(picture: Image.Image, box: Box, radius: int, colour: Colour) -> None:
+    """A smooth-edged rounded rectangle."""
     left, top, right, bottom = box
-    radius = min(radius, (right - left) // 2, (bottom - top) // 2)
-    picture.paste(colour, (left, top, right, bottom), rounded_mask(right - left, bottom - top, radius))
+    radius = max(1, min(radius, (right - left) // 2, (bottom - top) // 2))
+    picture.paste(colour, box, rounded_mask(right - left, bottom - top, radius))

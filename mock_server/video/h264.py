@@ -56,13 +56,13 @@ def move_slice(unit: bytes, first_macroblock: int) -> bytes:
     return unit[:1] + _escaped(*bits.after(head))
 
 
-def skip_slice(frame_number: int, macroblock_count: int) -> bytes:
-    """A P slice from the picture's first macroblock on in which nothing changes (7.3.3, 7.3.4)."""
+def skip_slice(frame_number: int, first_macroblock: int, count: int) -> bytes:
+    """A P slice over `count` macroblocks in which nothing changes (7.3.3, 7.3.4)."""
     p_in_all_slices, no_override, no_reordering, no_marking, no_deblocking = _golomb(5), "0", "0", "0", _golomb(1)
-    head = _golomb(0) + p_in_all_slices + _golomb(0) + f"{frame_number % (1 << _FRAME_NUMBER_BITS):04b}"
+    head = _golomb(first_macroblock) + p_in_all_slices + _golomb(0) + f"{frame_number % (1 << _FRAME_NUMBER_BITS):04b}"
     same_quantiser = _golomb(0)
     head += no_override + no_reordering + no_marking + same_quantiser + no_deblocking
-    body = head + _golomb(macroblock_count) + "1"
+    body = head + _golomb(count) + "1"
     reference_p = bytes((0x41,))
     return reference_p + _escaped(int(body, 2), len(body))
 

@@ -4,6 +4,7 @@ import io
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import av
 from PIL import Image, ImageDraw, ImageFont, ImageOps
@@ -15,9 +16,11 @@ from .design import (
     DIM,
     FAINT,
     REGULAR,
-    STAGE,
+    STAGE_FOOT,
     STAGE_LINE,
+    STAGE_TOP,
     TEXT,
+    Box,
     Layout,
     fill_rounded,
     font,
@@ -73,33 +76,31 @@ def _first_frame(reference: bytes) -> Image.Image:
     raise ValueError("no frame")
 
 
-def portrait_side(layout: Layout, count: int) -> int:
-    """The side of each of `count` squares in a row, in pixels."""
-    gap = layout.px(28)
-    across = (layout.width - 2 * layout.margin - 2 * layout.px(20) - (count - 1) * gap) // max(1, count)
-    high = layout.cast_height - _stage_top(layout) - layout.px(58) - layout.px(20)
-    return min(across, high)
-
-
 def draw_cast(layout: Layout, portraits: Sequence[Portrait]) -> Image.Image:
     """The title and, on a stage, the characters in a row with their names below."""
-    picture = Image.new("RGB", (layout.width, layout.cast_height), BACKGROUND)
-    _draw_title(picture, layout)
-    box = (layout.margin, _stage_top(layout), layout.width - layout.margin, layout.cast_height - layout.px(6))
-    fill_rounded(picture, box, layout.px(20), STAGE_LINE)
-    line = layout.px(1)
-    fill_rounded(picture, (box[0] + line, box[1] + line, box[2] - line, box[3] - line), layout.px(20) - line, STAGE)
-    side, gap = portrait_side(layout, len(portraits)), layout.px(28)
-    left = (layout.width - len(portraits) * side - (len(portraits) - 1) * gap) // 2
-    name_height = layout.px(30)
-    top = (box[1] + box[3] - side - name_height - layout.px(8)) // 2
+    picture = _stage(layout).copy()
+    side = layout.portrait_side
+    left = (layout.width - len(portraits) * (side + layout.gap) + layout.gap) // 2
     for number, shown in enumerate(portraits):
-        _draw_character(picture, layout, (left + number * (side + gap), top, side), number, shown)
+        _draw_character(
+            picture, layout, (left + number * (side + layout.gap), layout.stage_top + layout.px(24)), number, shown
+        )
     return picture
 
 
-def _stage_top(layout: Layout) -> int:
-    return layout.px(76)
+@lru_cache(maxsize=8)
+def _stage(layout: Layout) -> Image.Image:
+    """The band without its characters: the title, and the stage with a light from above."""
+    picture = Image.new("RGB", (layout.width, layout.cast_height), BACKGROUND)
+    _draw_title(picture, layout)
+    left, top, right, bottom = layout.margin, layout.stage_top, layout.width - layout.margin, layout.cast_height
+    fill_rounded(picture, (left, top, right, bottom), layout.px(20), STAGE_LINE)
+    line = max(1, layout.px(1))
+    size = (right - left - 2 * line, bottom - top - 2 * line)
+    light = Image.linear_gradient("L").resize(size)
+    floor = Image.composite(Image.new("RGB", size, STAGE_FOOT), Image.new("RGB", size, STAGE_TOP), light)
+    picture.paste(floor, (left + line, top + line), rounded_mask(*size, layout.px(20) - line))
+    return picture
 
 
 def _draw_title(picture: Image.Image, layout: Layout) -> None:
@@ -121,28 +122,27 @@ def _draw_title(picture: Image.Image, layout: Layout) -> None:
     draw.text(((left + right) / 2, middle), _BADGE, TEXT, badge, anchor="mm")
 
 
-def _draw_character(
-    picture: Image.Image, layout: Layout, place: tuple[int, int, int], number: int, shown: Portrait
-) -> None:
-    left, top, side = place
-    colour = CHARACTERS[number]
-    radius, frame = min(layout.px(18), side // 6), layout.px(3)
+def _draw_character(picture: Image.Image, layout: Layout, place: tuple[int, int], number: int, shown: Portrait) -> None:
+    left, top = place
+    side, colour = layout.portrait_side, CHARACTERS[number]
+    radius, frame = min(layout.px(18), side // 6), max(2, layout.px(3))
     outer = (left - frame, top - frame, left + side + frame, top + side + frame)
     fill_rounded(picture, outer, radius + frame, colour)
     if shown.picture is None:
-        fill_rounded(picture, (left, top, left + side, top + side), radius, STAGE)
+        fill_rounded(picture, (left, top, left + side, top + side), radius, STAGE_FOOT)
     else:
         picture.paste(shown.picture, (left, top), rounded_mask(side, side, radius))
     draw = ImageDraw.Draw(picture)
     if shown.note:
         _draw_note(picture, layout, place, shown)
     name = font(BOLD, min(layout.px(20), max(8, side // 6)))
-    draw.text((left + side / 2, top + side + layout.px(12)), f"character{number + 1}", colour, name, anchor="mt")
+    draw.text((left + side / 2, top + side + layout.px(31)), f"character{number + 1}", colour, name, anchor="mm")
 
 
-def _draw_note(picture: Image.Image, layout: Layout, place: tuple[int, int, int], shown: Portrait) -> None:
+def _draw_note(picture: Image.Image, layout: Layout, place: tuple[int, int], shown: Portrait) -> None:
     """In the middle of an empty frame; as a small label on the first frame of a video."""
-    left, top, side = place
+    left, top = place
+    side = layout.portrait_side
     draw = ImageDraw.Draw(picture)
     if shown.picture is None:
         draw.text((left + side / 2, top + side * 0.44), "?", FAINT, font(BOLD, side // 3), anchor="mm")
@@ -163,21 +163,18 @@ def _draw_note(picture: Image.Image, layout: Layout, place: tuple[int, int, int]
 def draw_script(layout: Layout, prompt: str, details: Sequence[tuple[str, str]]) -> Image.Image:
     """The prompt in the largest letters that fit, and the parameters: beside it, or below it in a narrow picture."""
     picture = Image.new("RGB", (layout.width, layout.timeline_top - layout.cast_height), BACKGROUND)
-    top, foot = layout.px(16), picture.height - layout.px(8)
+    top, foot = layout.px(18), picture.height - layout.px(10)
     left, right = layout.margin, layout.width - layout.margin
     if layout.is_wide:
         split = left + round((right - left) * 0.66)
         _draw_prompt(picture, layout, (left, top, split - layout.px(36), foot), prompt)
         _draw_details(picture, layout, (split, top, right, foot), details, columns=1)
         return picture
-    rows = -(-len(details) // 2)
-    split = foot - round((foot - top) * 0.45) if rows > 2 else foot - layout.px(34 + 30 * rows)
+    split = foot - layout.px(26 + 34 * (-(-len(details) // 2)))
+    split = max(split, (top + foot) // 2)
     _draw_prompt(picture, layout, (left, top, right, split - layout.px(14)), prompt)
     _draw_details(picture, layout, (left, split, right, foot), details, columns=2)
     return picture
-
-
-Box = tuple[int, int, int, int]
 
 
 def _draw_heading(picture: Image.Image, layout: Layout, box: Box, words: str) -> int:
@@ -189,7 +186,7 @@ def _draw_heading(picture: Image.Image, layout: Layout, box: Box, words: str) ->
 def _draw_prompt(picture: Image.Image, layout: Layout, box: Box, prompt: str) -> None:
     top = _draw_heading(picture, layout, box, "PROMPT")
     width, height = box[2] - box[0], box[3] - top
-    size, lines = _fitted(prompt, width, height, layout.px(34), layout.px(9))
+    size, lines = _fitted(prompt, width, height, layout.px(36 if layout.is_wide else 52), layout.px(9))
     draw = ImageDraw.Draw(picture)
     face = font(REGULAR, size)
     for number, line in enumerate(lines):
@@ -206,47 +203,56 @@ _LINE_SPACING = 1.36
 
 def _fitted(text: str, width: int, height: int, largest: int, smallest: int) -> tuple[int, list[str]]:
     """The largest size at which the wrapped text fits, with its lines; at the smallest the end may be cut off."""
-    words = text.split()
-    low, high = smallest, largest
-    lines = _wrapped(words, width, font(REGULAR, smallest))
-    best = (smallest, lines)
-    while low < high:
-        size = (low + high + 1) // 2
-        lines = _wrapped(words, width, font(REGULAR, size))
-        if len(lines) * size * _LINE_SPACING <= height:
-            low, best = size, (size, lines)
+    pieces = list(_pieces(text.split()))
+    size, lines = smallest, _wrapped(pieces, width, smallest)
+    low, high = smallest + 1, largest
+    while low <= high:
+        middle = (low + high) // 2
+        tried = _wrapped(pieces, width, middle)
+        if len(tried) * middle * _LINE_SPACING <= height:
+            size, lines, low = middle, tried, middle + 1
         else:
-            high = size - 1
-    room = max(1, int(height / (best[0] * _LINE_SPACING)))
-    if len(best[1]) > room:
-        return best[0], [*best[1][: room - 1], best[1][room - 1][:-1] + "…"]
-    return best
+            high = middle - 1
+    room = max(1, int(height / (size * _LINE_SPACING)))
+    if len(lines) > room:
+        lines = [*lines[: room - 1], lines[room - 1][:-1] + "…"]
+    return size, lines
 
 
-def _wrapped(words: Sequence[str], width: int, face: ImageFont.FreeTypeFont) -> list[str]:
-    """Lines no wider than `width` pixels. Breaks at spaces and around CJK characters, and within what is too long."""
+def _wrapped(pieces: Sequence[str], width: int, size: int) -> list[str]:
+    """Lines no wider than `width` pixels."""
     lines, line, used = [], "", 0.0
-    for piece in _pieces(words):
-        length = face.getlength(piece)
+    for piece in pieces:
+        length = _length(piece, size)
         if used + length <= width:
             line, used = line + piece, used + length
             continue
         if line:
             lines.append(line)
-        *full, line = _chopped(piece.lstrip(), width, face)
+        *full, line = _chopped(piece.lstrip(), width, size)
         lines += full
-        used = face.getlength(line)
+        used = _length(line, size)
     return [*lines, line] if line else lines
 
 
-def _chopped(piece: str, width: int, face: ImageFont.FreeTypeFont) -> list[str]:
+def _chopped(piece: str, width: int, size: int) -> list[str]:
     """A piece in parts that are no wider than `width`: most are one part already."""
     parts = []
-    while len(piece) > 1 and (length := face.getlength(piece)) > width:
+    while len(piece) > 1 and (length := _length(piece, size)) > width:
         fits = max(1, int(len(piece) * width / length) - 1)
         parts.append(piece[:fits])
         piece = piece[fits:]
     return [*parts, piece]
+
+
+def _length(text: str, size: int) -> float:
+    return sum(_advance(character, size) for character in text)
+
+
+@lru_cache(maxsize=20_000)
+def _advance(character: str, size: int) -> float:
+    """Pixels from this character to the next: the fonts are used without kerning, so a text is their sum."""
+    return font(REGULAR, size).getlength(character)
 
 
 def _pieces(words: Sequence[str]) -> Iterator[str]:
@@ -267,8 +273,8 @@ def _draw_details(
 ) -> None:
     top = _draw_heading(picture, layout, box, "PARAMETERS")
     rows = -(-len(details) // columns) or 1
-    step = min(layout.px(29), (box[3] - top) // rows)
-    face = font(REGULAR, max(8, min(layout.px(18), round(step * 0.74))))
+    step = min(layout.px(34), (box[3] - top) // rows)
+    face = font(REGULAR, max(8, min(layout.px(18), round(step * 0.7))))
     draw = ImageDraw.Draw(picture)
     gap = layout.px(36)
     width = (box[2] - box[0] - (columns - 1) * gap) // columns

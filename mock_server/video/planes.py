@@ -39,9 +39,17 @@ class Planes:
         half = (left // 2, top // 2, right // 2, bottom // 2)
         return Planes(self.y.crop((left, top, right, bottom)), self.cb.crop(half), self.cr.crop(half))
 
-    def paste(self, part: "Planes", left: int, top: int, mask: Image.Image | None = None) -> None:
+    def paste(self, part: "Planes", left: int, top: int, mask: "Mask | None" = None) -> None:
         """Put `part` with its corner at (left, top), both even, through a mask of the part's size if there is one."""
-        half_mask = mask.reduce(2) if mask else None
-        self.y.paste(part.y, (left, top), mask)
-        self.cb.paste(part.cb, (left // 2, top // 2), half_mask)
-        self.cr.paste(part.cr, (left // 2, top // 2), half_mask)
+        full, half = (mask.full, mask.half) if mask else (None, None)
+        self.y.paste(part.y, (left, top), full)
+        self.cb.paste(part.cb, (left // 2, top // 2), half)
+        self.cr.paste(part.cr, (left // 2, top // 2), half)
+
+
+class Mask:
+    """How much of a part covers what it is pasted on: for the brightness and, at half the size, for the colours."""
+
+    def __init__(self, full: Image.Image) -> None:
+        self.full = full
+        self.half = full.reduce(2)

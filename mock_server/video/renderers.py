@@ -36,7 +36,7 @@ class BundledRenderer:
         count = clip.duration_seconds * FRAMES_PER_SECOND
         blocks = h264.macroblocks(clip.width) * h264.macroblocks(clip.height)
         key_frame = still.picture + (still.foot_with_watermark if clip.watermark else still.foot)
-        group = [key_frame] + [h264.sample([h264.skip_slice(n, blocks)]) for n in range(1, FRAMES_PER_SECOND)]
+        group = [key_frame] + [h264.sample([h264.skip_slice(n, 0, blocks)]) for n in range(1, FRAMES_PER_SECOND)]
         video = mp4.VideoTrack(
             width=clip.width,
             height=clip.height,

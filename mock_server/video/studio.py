@@ -7,21 +7,25 @@ encoded for it; `h264.py` then puts the bands together.
 
 import hashlib
 import pickle
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from functools import cache
+from itertools import cycle
 from threading import Lock
 
 from PIL import Image
 
-from . import encoder, h264, mp4, panel, sound
+from . import bundle, encoder, h264, mp4, panel, sound
 from .cache import SizedCache
 from .clip import FRAMES_PER_SECOND, Clip
 from .design import CHARACTERS, Layout
+from .panel import draw_script
 from .planes import Planes
-from .timeline import TimelineForm, timeline_frames
+from .timeline import TimelineForm, draw_foot, timeline_frames
 
 _STILL_QUANTISER = 16
 _TIMELINE_QUANTISER = 20
+
+_chord = cache(bundle.read_chord)
 
 Band = list[list[bytes]]  # the slices of each frame
 
@@ -40,7 +44,6 @@ class StudioRenderer:
         self._bands = SizedCache[Band](cache_bytes * 3 // 8, _band_bytes)
         self._tracks = SizedCache[mp4.AudioTrack](cache_bytes // 8, lambda track: sum(map(len, track.packets)))
         self._parameter_sets: dict[tuple[int, int], tuple[bytes, bytes]] = {}
-        self._chord = cache(sound.make_chord)
         self._lock = Lock()
 
     def render(self, clip: Clip) -> bytes:
@@ -64,54 +67,61 @@ class StudioRenderer:
 
     def _pictures(self, clip: Clip) -> list[bytes]:
         """Each picture as one MP4 sample: a key frame holds all bands, the others the time line alone."""
-        layout = Layout(clip.width, clip.height)
-        across = h264.macroblocks(clip.width)
-        still_blocks = across * (layout.timeline_top // h264.MACROBLOCK)
-        script_start = across * (layout.cast_height // h264.MACROBLOCK)
-        cast = self._still("cast", layout, clip.references, lambda: self._cast(layout, clip.references))
-        script = self._still(
-            "script",
-            layout,
-            (clip.prompt, clip.details),
-            lambda: panel.draw_script(layout, clip.prompt, clip.details),
-        )
-        key_frame = [*cast, *(h264.move_slice(unit, script_start) for unit in script)]
-        skips = [[h264.skip_slice(number, still_blocks)] for number in range(FRAMES_PER_SECOND)]
-        return [
-            h264.sample([*(skips[number % FRAMES_PER_SECOND] if number % FRAMES_PER_SECOND else key_frame), *moving])
-            for number, moving in enumerate(self._timeline(clip, layout, still_blocks))
-        ]
-
-    def _timeline(self, clip: Clip, layout: Layout, first_macroblock: int) -> Band:
+        layout = Layout(clip.width, clip.height, min(len(clip.references), len(CHARACTERS)))
         form = TimelineForm(clip.width, clip.height, clip.duration_seconds, clip.audio, clip.watermark)
-        size = (clip.width, clip.height - layout.timeline_top)
-        return self._bands.get_or_make(
-            form,
-            lambda: [
-                [h264.move_slice(unit, first_macroblock) for unit in units]
-                for units in encoder.encode(timeline_frames(form), size, _TIMELINE_QUANTISER)
-            ],
-        )
+        script = (clip.prompt, clip.details)
+        cast = self._cast(layout, clip.references)
+        key = ("script", layout, _digest(script))
+        told = self._still(key, layout.cast_height, lambda: draw_script(layout, *script))
+        below = self._still(("foot", form), layout.foot_top, lambda: draw_foot(form))
+        foot_start = _first_macroblock(clip.width, layout.foot_top)
+        end = _first_macroblock(clip.width, clip.height + h264.MACROBLOCK - 1)
+        groups = [([*cast, *told], below)]
+        for number in range(1, FRAMES_PER_SECOND):
+            skipped = h264.skip_slice(number, 0, _first_macroblock(clip.width, layout.timeline_top))
+            groups.append(([skipped], [h264.skip_slice(number, foot_start, end - foot_start)]))
+        return [h264.sample((*up, *units, *down)) for units, (up, down) in zip(self._timeline(form), cycle(groups))]
 
-    def _still(self, name: str, layout: Layout, content: object, draw: Callable[[], Image.Image]) -> list[bytes]:
+    def _timeline(self, form: TimelineForm) -> Band:
+        layout = form.layout
+        size = (form.width, layout.foot_top - layout.timeline_top)
+        first = _first_macroblock(form.width, layout.timeline_top)
+
+        def made() -> Band:
+            band = encoder.encode(timeline_frames(form), size, _TIMELINE_QUANTISER)
+            return [[h264.move_slice(unit, first) for unit in units] for units in band]
+
+        return self._bands.get_or_make(form, made)
+
+    def _still(self, key: Hashable, top: int, draw: Callable[[], Image.Image]) -> list[bytes]:
+        """The slices of a band that does not move, for its place `top` pixels down."""
+
         def made() -> Band:
             picture = draw()
-            return encoder.encode([Planes.of(picture)], picture.size, _STILL_QUANTISER)
+            ((unit,),) = encoder.encode([Planes.of(picture)], picture.size, _STILL_QUANTISER)
+            return [[h264.move_slice(unit, _first_macroblock(picture.width, top))]]
 
-        return self._bands.get_or_make((name, layout, _digest(content)), made)[0]
+        return self._bands.get_or_make(key, made)[0]
 
-    def _cast(self, layout: Layout, references: tuple[bytes, ...]) -> Image.Image:
-        shown = references[: len(CHARACTERS)]
-        side = panel.portrait_side(layout, len(shown))
-        return panel.draw_cast(layout, [panel.portrait(reference, side) for reference in shown])
+    def _cast(self, layout: Layout, references: tuple[bytes, ...]) -> list[bytes]:
+        def drawn() -> Image.Image:
+            shown = references[: layout.characters]
+            return panel.draw_cast(layout, [panel.portrait(reference, layout.portrait_side) for reference in shown])
+
+        return self._still(("cast", layout, _digest(references)), 0, drawn)
 
     def _track(self, clip: Clip) -> mp4.AudioTrack | None:
         if not clip.audio:
             return None
         given, seconds = clip.audio_track, clip.duration_seconds
         if given is None:
-            return self._chord().track(seconds)
+            return _chord().track(seconds)
         return self._tracks.get_or_make((_digest(given), seconds), lambda: sound.given_track(given, seconds))
+
+
+def _first_macroblock(width: int, top: int) -> int:
+    """Of a band that begins `top` pixels down."""
+    return h264.macroblocks(width) * (top // h264.MACROBLOCK)
 
 
 def _band_bytes(band: Band) -> int:

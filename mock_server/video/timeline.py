@@ -1,4 +1,4 @@
-"""The time line at the foot of the clip: the only band that moves. It depends on nothing but the clip's form."""
+"""The time line, the only band that moves, and the foot below it. They depend on nothing but the clip's form."""
 
 import math
 from collections.abc import Iterator
@@ -21,14 +21,14 @@ from .design import (
     font,
     rounded_mask,
 )
-from .planes import Planes
+from .planes import Mask, Planes
 
-WATERMARK = "AI Generated"  # the Wan page's own words
+_FOOT_BASELINE = 24  # of its text, in units below its upper border
 
 
 @dataclass(frozen=True)
 class TimelineForm:
-    """All that the time line shows. Sizes in pixels, of the whole picture."""
+    """All that the two bands show. Sizes in pixels, of the whole picture."""
 
     width: int
     height: int
@@ -36,26 +36,60 @@ class TimelineForm:
     audio: bool
     watermark: bool
 
+    @property
+    def layout(self) -> Layout:
+        return Layout(self.width, self.height, 0)
+
+    @property
+    def frame_count(self) -> int:
+        return self.duration_seconds * FRAMES_PER_SECOND
+
+
+def draw_foot(form: TimelineForm) -> Image.Image:
+    """From `Layout.foot_top` to the end of the picture: the clip's form, and the watermark at the right."""
+    layout = form.layout
+    picture = Image.new("RGB", (form.width, form.height - layout.foot_top), BACKGROUND)
+    draw, baseline = ImageDraw.Draw(picture), layout.px(_FOOT_BASELINE)
+    sound = "with sound" if form.audio else "no sound"
+    words = f"{form.duration_seconds} s, {FRAMES_PER_SECOND} frames a second, {sound}"
+    draw.text((layout.margin, baseline), words, DIM, font(REGULAR, layout.px(18)), anchor="ls")
+    if form.watermark:
+        draw_watermark(picture, layout)
+    return picture
+
+
+def draw_watermark(foot: Image.Image, layout: Layout) -> None:
+    """The Wan page's fixed text in its place."""
+    place = (layout.width - layout.margin, layout.px(_FOOT_BASELINE))
+    ImageDraw.Draw(foot).text(place, "AI Generated", TEXT, font(BOLD, layout.px(24)), anchor="rs")
+
 
 def timeline_frames(form: TimelineForm) -> Iterator[Planes]:
-    """Every frame of the band in turn, from `Layout.timeline_top` to the foot of the picture.
+    """Every frame of the band from `Layout.timeline_top` to `Layout.foot_top`: the same planes, changed in place.
 
-    The bar fills up over the whole clip; the seconds and the number of the frame are written below it.
+    Seconds at the left, a bar that fills up over the whole clip, the number of the frame (from 1 on) at the right.
     """
     timeline = _Timeline(form)
     trace, played = Planes.of(timeline.still(played=False)), Planes.of(timeline.still(played=True))
     knob, mask = timeline.knob()
     digits = timeline.digits()
-    top = timeline.bar_middle - knob.size[1] // 4 * 2
-    shown = timeline.left
-    for number in range(timeline.frame_count):
+    side = knob.size[0]
+    top = timeline.height // 4 * 2 - side // 4 * 2
+    frame = trace.copy()
+    left = reached = timeline.bar_left
+    shown: dict[int, int] = {}
+    for number in range(form.frame_count):
+        frame.paste(trace.crop(left, top, left + side, top + side), left, top)
         x = timeline.knob_x(number)
-        trace.paste(played.crop(shown, 0, x, timeline.text_top), shown, 0)
-        shown = x
-        frame = trace.copy()
-        frame.paste(knob, x - knob.size[0] // 4 * 2, top, mask)
+        for picture in (trace, frame):
+            picture.paste(played.crop(reached, 0, x, timeline.height), reached, 0)
+        left, reached = x - side // 4 * 2, x
+        frame.paste(trace.crop(left, top, left + side, top + side), left, top)
+        frame.paste(knob, left, top, mask)
         for place, digit in timeline.shown_digits(number):
-            frame.paste(digits[digit], place, timeline.text_top)
+            if shown.get(place) != digit:
+                frame.paste(digits[digit], place, timeline.digit_top)
+                shown[place] = digit
         yield frame
 
 
@@ -63,33 +97,33 @@ class _Timeline:
     """Its geometry and its parts. All borders of parts are even, because the colour planes have half the size."""
 
     def __init__(self, form: TimelineForm) -> None:
-        layout = Layout(form.width, form.height)
+        layout = form.layout
         self._form, self._layout = form, layout
-        self.frame_count = form.duration_seconds * FRAMES_PER_SECOND
-        self.left, self._right = _even(layout.margin), _even(form.width - layout.margin)
-        self.bar_middle = _even(layout.px(24))
-        self.text_top = _even(layout.px(48))
-        self._size = (form.width, form.height - layout.timeline_top)
-        self._font = font(BOLD, layout.px(24))
-        self._small_font = font(REGULAR, layout.px(18))
-        self._digit_size = (_even(self._font.getlength("0")), _even(layout.px(30)))
+        self.height = layout.foot_top - layout.timeline_top
+        self._left, self._right = _even(layout.margin), _even(form.width - layout.margin)
+        self._font, self._small_font = font(BOLD, layout.px(24)), font(REGULAR, layout.px(18))
+        self._digit_size = (_even(self._font.getlength("0")), _even(layout.px(28)))
+        self._point_width = _even(self._digit_size[0] * 0.55)
+        self.digit_top = _even((self.height - self._digit_size[1]) / 2)
         self._baseline = layout.px(23)
-        self._frame_digits = self.left + _even(layout.px(250))
+        self._total = f"/ {form.frame_count}"
+        self._frame_left = _even(self._right - self._small_font.getlength(self._total)) - 4 * self._digit_size[0]
+        self._frame_left -= _even(layout.px(6))
+        self.bar_left = self._left + 4 * self._digit_size[0] + self._point_width + _even(layout.px(48))
+        self._bar_right = self._frame_left - _even(layout.px(30))
 
     def knob_x(self, number: int) -> int:
-        """Where frame `number` (from 0) has the knob; the last frame has it at the very end."""
-        share = number / max(1, self.frame_count - 1)
-        return _even(self.left + share * (self._right - self.left))
+        """Where frame `number` has the knob's middle; the last frame has it at the very end."""
+        share = number / max(1, self._form.frame_count - 1)
+        return _even(self.bar_left + share * (self._bar_right - self.bar_left))
 
     def shown_digits(self, number: int) -> Iterator[tuple[int, int]]:
-        """(x, digit) of the time in hundredths of a second and of the frame's number from 1 on."""
+        """(x, digit) of the time in hundredths of a second, and of the frame's number."""
         width = self._digit_size[0]
-        hundredths = f"{number * 100 // FRAMES_PER_SECOND:04d}"
-        gap = _even(width * 0.55)
-        for index, digit in enumerate(hundredths):
-            yield self.left + index * width + (gap if index > 1 else 0), int(digit)
+        for index, digit in enumerate(f"{number * 100 // FRAMES_PER_SECOND:04d}"):
+            yield self._left + index * width + (self._point_width if index > 1 else 0), int(digit)
         for index, digit in enumerate(f"{number + 1:04d}"):
-            yield self._frame_digits + index * width, int(digit)
+            yield self._frame_left + index * width, int(digit)
 
     def digits(self) -> list[Planes]:
         return [Planes.of(self._digit(str(value))) for value in range(10)]
@@ -99,44 +133,36 @@ class _Timeline:
         ImageDraw.Draw(cell).text((0, self._baseline), character, TEXT, self._font, anchor="ls")
         return cell
 
-    def knob(self) -> tuple[Planes, Image.Image]:
+    def knob(self) -> tuple[Planes, Mask]:
         side = _even(self._layout.px(22))
         picture = Image.new("RGB", (side, side), TEXT)
         border = self._layout.px(5)
         fill_rounded(picture, (border, border, side - border, side - border), side, CHARACTERS[0])
-        return Planes.of(picture), rounded_mask(side, side, side // 2)
+        return Planes.of(picture), Mask(rounded_mask(side, side, side // 2))
 
     def still(self, *, played: bool) -> Image.Image:
         """Everything that stands still: the bar, all of it played or none, and the words."""
-        picture = Image.new("RGB", self._size, BACKGROUND)
+        picture = Image.new("RGB", (self._form.width, self.height), BACKGROUND)
         self._draw_bar(picture, played=played)
-        self._draw_words(ImageDraw.Draw(picture))
+        draw, baseline = ImageDraw.Draw(picture), self.digit_top + self._baseline
+        width = self._digit_size[0]
+        draw.text((self._left + 2 * width, baseline), ".", TEXT, self._font, anchor="ls")
+        after_time = self._left + 4 * width + self._point_width + self._layout.px(5)
+        draw.text((after_time, baseline), "s", DIM, self._small_font, anchor="ls")
+        draw.text((self._right, baseline), self._total, DIM, self._small_font, anchor="rs")
         return picture
 
     def _draw_bar(self, picture: Image.Image, *, played: bool) -> None:
         """A wave when the clip has sound, a plain line when it has none."""
         step = _even(self._layout.px(8))
-        width = step // 2
-        places = range(self.left, self._right - width + 1, step)
+        width = step // 2 if self._form.audio else step
+        middle = self.height // 2
+        places = range(self.bar_left, self._bar_right, step)
         for index, x in enumerate(places):
             colour = _between(CHARACTERS[1], CHARACTERS[0], index / len(places)) if played else FAINT
             half = round(self._layout.px(19) * _loudness(index)) if self._form.audio else self._layout.px(2)
-            right = x + (width if self._form.audio else step)
-            box = (x, self.bar_middle - half, min(right, self._right), self.bar_middle + half)
-            fill_rounded(picture, box, width if self._form.audio else 0, colour)
-
-    def _draw_words(self, draw: ImageDraw.ImageDraw) -> None:
-        layout, baseline = self._layout, self.text_top + self._baseline
-        width = self._digit_size[0]
-        draw.text((self.left + 2 * width, baseline), ".", TEXT, self._font, anchor="ls")
-        after_time = self.left + 4 * width + _even(width * 0.55) + layout.px(6)
-        draw.text((after_time, baseline), f"/ {self._form.duration_seconds} s", DIM, self._small_font, anchor="ls")
-        before = (self._frame_digits - layout.px(8), baseline)
-        draw.text(before, "frame", DIM, self._small_font, anchor="rs")
-        after = (self._frame_digits + 4 * width + layout.px(6), baseline)
-        draw.text(after, f"/ {self.frame_count}", DIM, self._small_font, anchor="ls")
-        if self._form.watermark:
-            draw.text((self._right, baseline), WATERMARK, TEXT, self._font, anchor="rs")
+            box = (x, middle - half, min(x + width, self._bar_right), middle + half)
+            fill_rounded(picture, box, width if self._form.audio else 1, colour)
 
 
 def _even(value: float) -> int:

@@ -1,1 +1,331 @@
-"""Rendered clips have exactly the asked form, and show and sound as asked."""
+"""Rendered clips have exactly the asked form, and show and sound as they were asked to."""
+
+import dataclasses
+import io
+import itertools
+import struct
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+
+import av
+import pytest
+from PIL import Image, ImageChops, ImageStat
+
+from mock_server.video import FRAMES_PER_SECOND, BundledRenderer, Clip, Renderer, bundle, make_renderer, renderers
+from mock_server.video import build_bundle as building
+from mock_server.video.cache import SizedCache
+from mock_server.video.design import CHARACTERS, Layout
+from mock_server.video.planes import Planes
+from mock_server.video.studio import StudioRenderer
+from mock_server.video.timeline import TimelineForm, timeline_frames
+
+SIZES = building.SIZES
+
+
+def encoded_picture(colour: tuple[int, int, int], pillow_format: str = "PNG") -> bytes:
+    buffer = io.BytesIO()
+    Image.new("RGB", (400, 400), colour).save(buffer, pillow_format)
+    return buffer.getvalue()
+
+
+RED, BLUE = encoded_picture((220, 30, 30)), encoded_picture((30, 30, 220), "JPEG")
+
+CLIP = Clip(
+    width=1280,
+    height=720,
+    duration_seconds=2,
+    audio=True,
+    watermark=False,
+    prompt="character1 hands character2 a lantern. [[mock:poll:http-503*3]] 黄昏的灯笼。",
+    details=(("size", "1280*720"), ("duration", "2 s"), ("seed", "12345")),
+    references=(RED, BLUE),
+    audio_track=None,
+)
+
+
+@pytest.fixture(scope="module")
+def studio() -> Renderer:
+    return make_renderer()
+
+
+def changed(**changes: object) -> Clip:
+    return dataclasses.replace(CLIP, **changes)  # type: ignore[arg-type]
+
+
+def pictures(data: bytes) -> list[av.VideoFrame]:
+    with av.open(io.BytesIO(data)) as container:
+        return list(container.decode(video=0))
+
+
+def picture(data: bytes, number: int) -> Image.Image:
+    return pictures(data)[number].to_image()
+
+
+def samples(data: bytes) -> list[float]:
+    """The left channel, as the file's edit list leaves it."""
+    left: list[float] = []
+    with av.open(io.BytesIO(data)) as container:
+        for frame in container.decode(audio=0):
+            left += struct.unpack(f"{frame.samples}f", bytes(frame.planes[0])[: 4 * frame.samples])
+    return left
+
+
+def loudness(part: list[float]) -> float:
+    return (sum(value * value for value in part) / len(part)) ** 0.5
+
+
+def top_level_boxes(data: bytes) -> list[bytes]:
+    names, position = [], 0
+    while position < len(data):
+        size, name = struct.unpack_from(">I4s", data, position)
+        names.append(name)
+        position += size
+    return names
+
+
+def assert_form(data: bytes, clip: Clip) -> None:
+    assert top_level_boxes(data) == [b"ftyp", b"moov", b"mdat"]
+    with av.open(io.BytesIO(data)) as container:
+        assert container.duration == clip.duration_seconds * 1_000_000
+        video = container.streams.video[0]
+        assert video.codec_context.name == "h264"
+        assert video.codec_context.pix_fmt == "yuv420p"
+        assert video.duration * video.time_base == clip.duration_seconds
+        assert video.frames == clip.duration_seconds * FRAMES_PER_SECOND
+        assert len(container.streams.audio) == clip.audio
+        frames = list(container.decode(video))
+    assert len(frames) == clip.duration_seconds * FRAMES_PER_SECOND
+    assert {(frame.width, frame.height) for frame in frames} == {(clip.width, clip.height)}
+    assert [frame.time * FRAMES_PER_SECOND for frame in frames] == pytest.approx(range(len(frames)))
+    if clip.audio:
+        assert len(samples(data)) == pytest.approx(clip.duration_seconds * 48_000, abs=1024)
+
+
+@pytest.mark.parametrize("audio", [True, False], ids=["sound", "silent"])
+@pytest.mark.parametrize(("width", "height"), SIZES)
+def test_every_size_decodes_to_exactly_what_was_asked(studio: Renderer, width: int, height: int, audio: bool) -> None:
+    clip = changed(width=width, height=height, audio=audio)
+    assert_form(studio.render(clip), clip)
+
+
+@pytest.mark.parametrize("seconds", [1, 3, 15])
+def test_every_length_is_exact(studio: Renderer, seconds: int) -> None:
+    clip = changed(duration_seconds=seconds, width=720, height=1280)
+    assert_form(studio.render(clip), clip)
+
+
+def test_each_second_begins_with_a_key_frame(studio: Renderer) -> None:
+    frames = pictures(studio.render(changed(duration_seconds=3)))
+    assert [number for number, frame in enumerate(frames) if frame.key_frame] == [0, 24, 48]
+
+
+@pytest.mark.parametrize(("width", "height"), [(1280, 720), (1080, 1920), (1632, 1248)])
+def test_bands_decode_to_what_was_drawn(studio: Renderer, width: int, height: int) -> None:
+    """A wrong slice header or a motion vector across a band's border would smear; this sees it in the last frame."""
+    form = TimelineForm(width, height, 2, audio=True, watermark=True)
+    *_, drawn = timeline_frames(form)
+    clip = changed(width=width, height=height, watermark=True)
+    shown = Planes.of(picture(studio.render(clip), -1))
+    layout = form.layout
+    band = shown.crop(0, layout.timeline_top, width, layout.foot_top)
+    assert ImageStat.Stat(ImageChops.difference(band.y, drawn.y)).mean[0] < 2
+    first = Planes.of(picture(studio.render(clip), 0))
+    above = ImageChops.difference(
+        shown.crop(0, 0, width, layout.timeline_top).y, first.crop(0, 0, width, layout.timeline_top).y
+    )
+    assert above.getbbox() is None
+
+
+def test_the_time_line_moves_to_the_very_end(studio: Renderer) -> None:
+    frames = pictures(studio.render(CLIP))
+    layout = Layout(CLIP.width, CLIP.height, 0)
+    bands = [frame.to_image().crop((0, layout.timeline_top, CLIP.width, layout.foot_top)).tobytes() for frame in frames]
+    assert len(set(bands)) == len(frames)
+
+
+def test_references_stand_in_a_row_in_their_order(studio: Renderer) -> None:
+    shown = picture(studio.render(CLIP), 0)
+    layout = Layout(CLIP.width, CLIP.height, 2)
+    y = layout.stage_top + layout.px(24) + layout.portrait_side // 2
+    step = (layout.portrait_side + layout.gap) // 2
+    red, blue = (shown.getpixel((CLIP.width // 2 + side * step, y)) for side in (-1, 1))
+    assert red[0] - red[2] > 100
+    assert blue[2] - blue[0] > 100
+
+
+def test_a_video_reference_shows_its_first_frame(studio: Renderer) -> None:
+    video = studio.render(changed(references=(RED,)))
+    assert studio.render(changed(references=(video,))) != studio.render(changed(references=(b"no picture",)))
+
+
+@pytest.mark.parametrize("reference", [b"", b"no picture", RED[:60], b"\0\0\0\x18ftypisom" + bytes(40)])
+def test_a_reference_that_cannot_be_shown_has_a_placeholder(studio: Renderer, reference: bytes) -> None:
+    assert_form(studio.render(changed(references=(RED, reference))), CLIP)
+
+
+@pytest.mark.parametrize("count", [0, 1, 5, 6])
+@pytest.mark.parametrize(("width", "height"), [(1280, 720), (720, 1280)])
+def test_any_number_of_references_has_a_layout(studio: Renderer, width: int, height: int, count: int) -> None:
+    clip = changed(width=width, height=height, references=(RED,) * count)
+    assert_form(studio.render(clip), clip)
+
+
+@pytest.mark.parametrize("prompt", ["", "word " * 300, "x" * 1500, "黄昏的灯笼，" * 250, "line\nline\t🙂\x00\u202e"])
+def test_any_prompt_has_a_layout(studio: Renderer, prompt: str) -> None:
+    details = tuple((f"name{number}", "value " * 40) for number in range(20))
+    clip = changed(prompt=prompt, details=details, width=960, height=960)
+    assert_form(studio.render(clip), clip)
+
+
+def lower_right_corner(data: bytes, number: int) -> Image.Image:
+    shown = picture(data, number).convert("L")
+    return shown.crop((int(shown.width * 0.75), Layout(*shown.size, 0).foot_top, shown.width, shown.height))
+
+
+@pytest.mark.parametrize("number", [0, -1])
+@pytest.mark.parametrize("size", [(1280, 720), (720, 1280)])
+@pytest.mark.parametrize("drawn", [True, False], ids=["studio", "bundled"])
+def test_the_watermark_is_there_only_when_asked_for(
+    studio: Renderer, size: tuple[int, int], number: int, drawn: bool
+) -> None:
+    renderer = studio if drawn else BundledRenderer()
+    width, height = size
+    with_it, without = (
+        lower_right_corner(renderer.render(changed(width=width, height=height, watermark=watermark)), number)
+        for watermark in (True, False)
+    )
+    assert with_it.getextrema()[1] > 200
+    assert without.getextrema()[1] < 60
+
+
+def wav(seconds: float, pillar: float = 0.5, rate: int = 22_050) -> bytes:
+    """A square wave of 441 Hz in mono."""
+    length = int(seconds * rate)
+    half = rate // 882
+    values = [int(32767 * pillar) * (1 if (index // half) % 2 else -1) for index in range(length)]
+    body = struct.pack(f"<{length}h", *values)
+    head = struct.pack("<4sI4s4sIHHIIHH4sI", b"RIFF", 36 + len(body), b"WAVE", b"fmt ", 16, 1, 1, rate, rate * 2, 2, 16,
+                       b"data", len(body))  # fmt: skip
+    return head + body
+
+
+def test_a_long_track_is_cut(studio: Renderer) -> None:
+    clip = changed(audio_track=wav(4))
+    data = studio.render(clip)
+    assert_form(data, clip)
+    assert loudness(samples(data)[-4800:]) > 0.3
+
+
+def test_a_short_track_is_followed_by_silence(studio: Renderer) -> None:
+    clip = changed(duration_seconds=3, audio_track=wav(1))
+    data = studio.render(clip)
+    assert_form(data, clip)
+    sound = samples(data)
+    assert loudness(sound[4800:43_200]) > 0.3
+    assert loudness(sound[52_800:]) < 0.001
+
+
+def test_a_track_that_cannot_be_decoded_is_silence(studio: Renderer) -> None:
+    data = studio.render(changed(audio_track=b"no sound"))
+    assert loudness(samples(data)) < 0.001
+
+
+def test_the_chord_is_quiet_and_has_no_seams(studio: Renderer) -> None:
+    sound = samples(studio.render(changed(duration_seconds=5)))
+    assert 0.005 < loudness(sound[48_000:96_000]) < 0.1
+    assert max(abs(a - b) for a, b in itertools.pairwise(sound)) < 0.02
+
+
+def test_a_given_track_is_not_heard_when_audio_is_off(studio: Renderer) -> None:
+    clip = changed(audio=False, audio_track=wav(3))
+    assert_form(studio.render(clip), clip)
+
+
+def test_the_same_clip_gives_the_same_bytes() -> None:
+    clip = changed(audio_track=wav(1))
+    assert StudioRenderer(1 << 25).render(clip) == StudioRenderer(1 << 25).render(clip)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"prompt": "another"},
+        {"references": (BLUE, RED)},
+        {"details": (("seed", "1"),)},
+        {"watermark": True},
+        {"audio": False},
+        {"audio_track": wav(1)},
+        {"duration_seconds": 3},
+        {"height": 960},
+    ],
+)
+def test_every_part_of_a_clip_counts(studio: Renderer, change: dict[str, object]) -> None:
+    assert studio.render(changed(**change)) != studio.render(CLIP)
+
+
+def test_threads_may_share_a_renderer() -> None:
+    renderer = StudioRenderer(1 << 25)
+    clips = [changed(prompt=f"take {number % 3}") for number in range(12)]
+    with ThreadPoolExecutor(6) as pool:
+        rendered = list(pool.map(renderer.render, clips))
+    assert len(set(rendered)) == 3
+    assert rendered[:3] == rendered[3:6] == rendered[6:9] == rendered[9:]
+
+
+def test_a_renderer_without_a_cache_still_renders() -> None:
+    clip = changed(width=960, height=960)
+    assert_form(StudioRenderer(0).render(clip), clip)
+
+
+def test_the_cache_drops_what_was_used_least_recently_and_keeps_its_limit() -> None:
+    cache = SizedCache[bytes](10, len)
+    for key in "abc":
+        cache.put(key, b"1234")
+        cache.get("a")
+    assert [cache.get(key) for key in "abc"] == [b"1234", None, b"1234"]
+    cache.put("large", bytes(11))
+    assert cache.get("large") is None
+    assert cache.held_bytes <= 10
+
+
+@pytest.mark.parametrize(("width", "height"), SIZES)
+def test_the_bundled_clip_has_the_asked_form_too(width: int, height: int) -> None:
+    clip = changed(width=width, height=height, audio=width > height)
+    assert_form(BundledRenderer().render(clip), clip)
+
+
+def test_the_bundle_is_chosen_where_nothing_can_be_encoded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(renderers, "find_spec", {}.get)
+    renderer = make_renderer()
+    assert isinstance(renderer, BundledRenderer)
+    assert not renderer.draws_content
+
+
+def test_the_bundle_names_the_sizes_it_has() -> None:
+    with pytest.raises(ValueError, match=r"no bundled picture of 640x480, only of .*1280x720"):
+        BundledRenderer().render(changed(width=640, height=480))
+
+
+def test_the_bundle_can_be_made_again() -> None:
+    assert building.still_picture(960, 960).pps == bundle.read_picture(960, 960).pps
+
+
+def test_bundled_rendering_needs_the_standard_library_alone() -> None:
+    code = (
+        "import sys\n"
+        "from mock_server.video import BundledRenderer, Clip\n"
+        "BundledRenderer().render(Clip(960, 960, 2, True, False, '', (), (), None))\n"
+        "assert not {'av', 'PIL'} & set(sys.modules)\n"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+@pytest.mark.parametrize("change", [{"width": 1281}, {"height": 100}, {"duration_seconds": 0}])
+def test_a_form_that_cannot_be_made_is_refused(change: dict[str, object]) -> None:
+    with pytest.raises(ValueError, match="must be"):
+        changed(**change)
+
+
+def test_a_character_has_one_colour_each() -> None:
+    assert len(set(CHARACTERS)) == 5
