@@ -57,6 +57,7 @@ def parameters(settings: Settings) -> dict[str, str]:
         "ThrottleRate": "200",
         "ThrottleBurst": "400",
         "QuotaPerDay": "0",
+        "MaxConcurrentTasks": "100",
     }
     if settings.provider.is_mock:
         chosen["TypicalRenderSeconds"] = str(max(1, round(settings.render_seconds)))

@@ -1,15 +1,21 @@
-"""Sessions to the outside that can tell whether a connection ever stood.
+"""Sessions to the outside: one that can tell whether a connection ever stood, one that goes to public addresses only.
 
 A TLS error can mean "the handshake failed" (nothing was sent) or "the answer broke" (the request was taken), and
 requests raises the same class for both. So the connection itself notes a failed connect: money hangs on it.
 """
 
+import ipaddress
+import socket
 from typing import Any
 
 import requests
 from requests.adapters import HTTPAdapter
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
+
+
+class ForbiddenAddress(Exception):
+    """A name led to an address that is not public: private, link-local, loopback, a metadata service."""
 
 
 class _ConnectNotingAdapter(HTTPAdapter):
@@ -53,13 +59,48 @@ class _Noting:
         self._adapter.connect_failed = kind is not None
 
 
+class _PublicOnlyHTTPS(HTTPSConnection):
+    """Looks at the address that was really connected to, so that no second DNS answer can slip in between."""
+
+    def _new_conn(self) -> socket.socket:
+        connected: socket.socket = super()._new_conn()
+        address = ipaddress.ip_address(connected.getpeername()[0])
+        address = getattr(address, "ipv4_mapped", None) or address
+        if not address.is_global or address.is_multicast:
+            connected.close()
+            raise ForbiddenAddress("the link leads to an address that is not public")
+        return connected
+
+
+class _PublicOnlyPool(HTTPSConnectionPool):
+    ConnectionCls = _PublicOnlyHTTPS
+
+
+class _PublicOnlyAdapter(HTTPAdapter):
+    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
+        super().init_poolmanager(*args, **kwargs)
+        self.poolmanager.pool_classes_by_scheme = {"https": _PublicOnlyPool}
+
+
 def open_session() -> requests.Session:
     """A fresh session that follows no proxy, no .netrc (it would replace the key) and keeps the note on connecting."""
+    return _session(_ConnectNotingAdapter(), ("https://", "http://"))
+
+
+def open_public_session() -> requests.Session:
+    """A fresh session for links that others gave us: https only, and only to public addresses.
+
+    A request raises `ForbiddenAddress` for any other address, before a byte is sent.
+    """
+    return _session(_PublicOnlyAdapter(), ("https://",))
+
+
+def _session(adapter: HTTPAdapter, schemes: tuple[str, ...]) -> requests.Session:
     session = requests.Session()
     session.trust_env = False
-    adapter = _ConnectNotingAdapter()
-    session.mount("https://", adapter)
-    session.mount("http://", adapter)
+    session.adapters.clear()
+    for scheme in schemes:
+        session.mount(scheme, adapter)
     return session
 
 

@@ -10,7 +10,7 @@
     ├── PollError
     │   ├── PollUnclear           no answer about the task: ask again
     │   └── TaskGone              HTTP 404: the provider knows the task no more
-    └── ResultRefused             HTTP 403, 404 or 410 from the CDN: this link is over
+    └── ResultRefused             HTTP 403, 404 or 410 from the CDN, a link that may not be followed, a giant
 
 What is known and what is not is decided here and nowhere else (wan_api.md, Money; Wan page, Error Codes).
 """
@@ -22,12 +22,12 @@ from dataclasses import dataclass
 from decimal import Decimal
 from http import HTTPStatus
 from typing import Any, Literal, TypeVar
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 import requests
 from urllib3.exceptions import NameResolutionError, NewConnectionError
 
-from wanflow.connections import never_connected
+from wanflow.connections import ForbiddenAddress, never_connected
 from wanflow.errors import DownloadFailed, ErrorInfo
 
 INTERNAL_GENERATION_ERROR = "001028095"
@@ -45,6 +45,7 @@ _ID_FIELDS = ("id", "task_id", "taskId", "jobId")
 _LINK_OVER = frozenset({HTTPStatus.FORBIDDEN, HTTPStatus.NOT_FOUND, HTTPStatus.GONE})
 _MAX_BODY_BYTES = 1024 * 1024
 _CHUNK_BYTES = 256 * 1024
+MAX_VIDEO_BYTES = 1024**3
 _MAX_MESSAGE_CHARACTERS = 500
 
 T = TypeVar("T")
@@ -142,6 +143,7 @@ class Timeouts:
     submit_seconds: float = 50
     poll_seconds: float = 10
     download_seconds: float = 20
+    whole_download_seconds: float = 600
 
 
 class WanClient:
@@ -150,6 +152,7 @@ class WanClient:
     Args:
         open_session: makes a fresh session; each call uses its own, so that a socket gone stale while Lambda slept
             never becomes a submit of unknown outcome.
+        open_public_session: makes one that reaches public addresses only; for results that lie elsewhere than the API.
         read_key: gives the API key; called with True after an HTTP 401 to read it anew.
     """
 
@@ -158,13 +161,18 @@ class WanClient:
         open_session: SessionFactory,
         read_key: Callable[[bool], str],
         *,
+        open_public_session: SessionFactory,
+        monotonic: Callable[[], float],
         base_url: str,
         submit_path: str = "/v1/videos",
         status_path: str = "/v1/videos/{id}",
         timeouts: Timeouts | None = None,
     ) -> None:
         self._open_session = open_session
+        self._open_public_session = open_public_session
         self._read_key = read_key
+        self._monotonic = monotonic
+        self._origin = _origin(base_url)
         self._submit_url = base_url + submit_path
         self._status_url = base_url + status_path
         self._timeouts = timeouts or Timeouts()
@@ -197,15 +205,21 @@ class WanClient:
         """Open a video's CDN URL for streaming; no key goes there.
 
         Raises:
-            ResultRefused: 403, 404 or 410.
+            ResultRefused: 403, 404 or 410; no https; an address that is not public; more than MAX_VIDEO_BYTES.
             DownloadFailed: anything else that may pass.
         """
+        # The operator chose the API's own host, be it a mock on loopback; everything else must be public https.
+        own = _origin(url) == self._origin
+        if not own and not url.startswith("https://"):
+            raise ResultRefused(ErrorInfo("result_unavailable", "the provider's link is no https link"))
         timeout = (self._timeouts.connect_seconds, self._timeouts.download_seconds)
         # identity: the length that the CDN announces must be the length of the video.
         headers = {"Accept-Encoding": "identity"}
-        with self._open_session() as session:
+        with (self._open_session if own else self._open_public_session)() as session:
             try:
                 response = session.get(url, headers=headers, stream=True, timeout=timeout, allow_redirects=False)
+            except ForbiddenAddress as error:
+                raise ResultRefused(ErrorInfo("result_unavailable", f"the provider's result: {error}")) from error
             except requests.RequestException as error:
                 raise DownloadFailed(f"the CDN did not answer ({_name(error)})") from error
             with response:
@@ -214,7 +228,11 @@ class WanClient:
                     raise ResultRefused(ErrorInfo("result_unavailable", message))
                 if response.status_code != HTTPStatus.OK:
                     raise DownloadFailed(f"the CDN answered HTTP {response.status_code}")
-                yield ResultBody(_chunks(response), _announced_bytes(response))
+                announced = _announced_bytes(response)
+                if announced is not None and announced > MAX_VIDEO_BYTES:
+                    raise _too_large()
+                end = self._monotonic() + self._timeouts.whole_download_seconds
+                yield ResultBody(_chunks(response, lambda: self._monotonic() < end), announced)
 
     def _with_fresh_key(self, call: Callable[[str], T]) -> T:
         try:
@@ -376,11 +394,32 @@ def _task(answer: _Answer, body: dict[str, Any]) -> WanTask:
     return WanTask("completed", "completed", result=result)
 
 
-def _chunks(response: requests.Response) -> Iterator[bytes]:
+def _chunks(response: requests.Response, in_time: Callable[[], bool]) -> Iterator[bytes]:
+    size = 0
     try:
-        yield from response.iter_content(_CHUNK_BYTES)
+        for chunk in response.iter_content(_CHUNK_BYTES):
+            size += len(chunk)
+            if size > MAX_VIDEO_BYTES:
+                raise _too_large()
+            if not in_time():
+                raise DownloadFailed("the CDN sends too slowly")
+            yield chunk
     except requests.RequestException as error:
         raise DownloadFailed(f"the CDN broke off ({_name(error)})") from error
+
+
+def _too_large() -> ResultRefused:
+    return ResultRefused(ErrorInfo("result_unavailable", f"the provider's video has more than {MAX_VIDEO_BYTES} bytes"))
+
+
+def _origin(url: str) -> tuple[str, str | None, int | None]:
+    """Scheme, host and port of a URL; ("", None, None) for one that cannot be read."""
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError:
+        return "", None, None
+    return parts.scheme, parts.hostname, port
 
 
 def _announced_bytes(response: requests.Response) -> int | None:

@@ -105,7 +105,7 @@ def inbox() -> "Inbox":
 
 @cache
 def _wan() -> "WanClient":
-    from wanflow.connections import open_session  # noqa: PLC0415
+    from wanflow.connections import open_public_session, open_session  # noqa: PLC0415
     from wanflow.secret import CachedSecret  # noqa: PLC0415
     from wanflow.wan_client import WanClient  # noqa: PLC0415
 
@@ -113,6 +113,8 @@ def _wan() -> "WanClient":
     return WanClient(
         open_session,
         CachedSecret(aws.secretsmanager, settings.wan_api_key_secret_arn, time.monotonic).read,
+        open_public_session=open_public_session,
+        monotonic=time.monotonic,
         base_url=settings.wan_api_base_url,
         submit_path=settings.wan_submit_path,
         status_path=settings.wan_status_path,
