@@ -240,6 +240,9 @@ class Workflow:
             return Step(job_id, "finish", polls=polls)
         if job.result is not None:
             return Step(job_id, "store", polls=polls)
+        if attempt.state == "failed":
+            # An earlier try of this state noted it and died before it could say so.
+            return self._submit_after(job, attempt, polls)
         polls += 1
         try:
             task = self._wan.get_task(attempt.task_id)
