@@ -28,6 +28,14 @@ up: $(SETUP) ## Run the whole stack in the foreground until Ctrl-C
 mock: .venv/.installed ## Run the mock Wan API alone
 	@exec $(VENV)/python -m local mock $(ARGS)
 
+.PHONY: pause
+pause: .venv/.installed ## Stop new submits without losing a job (STACK=name for a deployed stack)
+	@exec $(VENV)/python -m local pause
+
+.PHONY: resume
+resume: .venv/.installed ## Let submits go on
+	@exec $(VENV)/python -m local resume
+
 .PHONY: test
 test: $(SETUP) ## Run every test (ARGS="tests/unit -k name" for some)
 	@exec $(VENV)/python -m pytest $(ARGS)
