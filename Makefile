@@ -59,6 +59,7 @@ setup: $(SETUP) ## Install what the other commands need (they do it by themselve
 
 .PHONY: lock
 lock: .venv/.installed ## Pin the newest versions that requirements/*.in allow
+	$(LOCK) --upgrade -o layers/common/requirements.txt requirements/layer.in
 	for list in dev engine sam; do $(LOCK) --upgrade -o requirements/$$list.txt requirements/$$list.in || exit; done
 
 .PHONY: clean
