@@ -57,10 +57,11 @@ def parameters(settings: Settings) -> dict[str, str]:
         "ThrottleRate": "200",
         "ThrottleBurst": "400",
         "QuotaPerDay": "0",
-        "MaxConcurrentTasks": "100",
     }
     if settings.provider.is_mock:
         chosen["TypicalRenderSeconds"] = str(max(1, round(settings.render_seconds)))
+        # The mock has no limit unless it is given one.
+        chosen["MaxConcurrentTasks"] = "100"
     else:
         # The provider cannot fetch a presigned URL of a bucket on this machine.
         chosen["ReferenceDelivery"] = "data_uri"

@@ -8,6 +8,7 @@ import importlib
 import os
 import signal
 import sys
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,16 +17,25 @@ from local import engine_patches
 
 def main() -> None:
     runtime = importlib.import_module("ministack.core.lambda_runtime")
-    lambda_service = importlib.import_module("ministack.services.lambda_svc")
-    api_gateway = importlib.import_module("ministack.services.apigateway_v1")
+    patch(runtime)
+    stop_on_sigterm(runtime)
+    asyncio.run(serve(int(os.environ["GATEWAY_PORT"])))
+
+
+def patch(runtime: Any) -> None:
+    service = partial(importlib.import_module, package="ministack.services")
+    api_gateway = service(".apigateway_v1")
     engine_patches.keep_error_names(runtime)
     engine_patches.cap_workers(
-        lambda_service, int(os.environ["WANFLOW_ENGINE_WORKERS"]), Path(os.environ["WANFLOW_ENGINE_LOGS"])
+        service(".lambda_svc"), int(os.environ["WANFLOW_ENGINE_WORKERS"]), Path(os.environ["WANFLOW_ENGINE_LOGS"])
     )
     engine_patches.name_the_api_key(api_gateway)
     engine_patches.read_gateway_responses(api_gateway)
-    stop_on_sigterm(runtime)
-    asyncio.run(serve(int(os.environ["GATEWAY_PORT"])))
+    engine_patches.give_parameters_to_sam(
+        service(".cloudformation.engine"),
+        [service(".cloudformation.changesets"), service(".cloudformation.handlers")],
+        importlib.import_module("samtranslator.translator.transform"),
+    )
 
 
 def stop_on_sigterm(runtime: Any) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import threading
 from collections import defaultdict
 from collections.abc import Callable
+from contextvars import ContextVar
 from pathlib import Path
 from typing import Any
 
@@ -108,3 +109,30 @@ def read_gateway_responses(api_gateway: Any) -> None:
         return api_id
 
     api_gateway._import_rest_api = import_with_responses
+
+
+def give_parameters_to_sam(cloudformation: Any, users: list[Any], sam: Any) -> None:
+    """Let SAM see the stack's parameters, as on AWS; ministack shows it none, so that it works with the defaults.
+
+    `users` are the modules that have imported `_apply_transforms` from `cloudformation`.
+    """
+    apply = function_of(cloudformation, "_apply_transforms")
+    values_of = function_of(cloudformation, "_transform_parameters")
+    transform = function_of(sam, "transform")
+    current: ContextVar[dict[str, Any]] = ContextVar("stack parameters")
+
+    def apply_with_parameters(template: dict[str, Any], provided: Any = None, previous: Any = None) -> Any:
+        token = current.set(values_of(template, provided, previous))
+        try:
+            return apply(template, provided, previous)
+        finally:
+            current.reset(token)
+
+    def transform_with_parameters(template: dict[str, Any], _none: dict[str, Any], *args: Any) -> Any:
+        return transform(template, current.get(), *args)
+
+    sam.transform = transform_with_parameters
+    for module in [cloudformation, *users]:
+        if getattr(module, "_apply_transforms", None) is not apply:
+            raise EngineChangedError(f"{module.__name__} does not use _apply_transforms any more")
+        module._apply_transforms = apply_with_parameters
