@@ -95,13 +95,13 @@ class Layout:
         return max(1, round(units * self.unit))
 
 
-@lru_cache(maxsize=64)
+@lru_cache(maxsize=24)
 def font(name: str, size: int) -> ImageFont.FreeTypeFont:
     """A bundled font at `size` pixels. The basic layout engine: it is there on every machine."""
     return ImageFont.truetype(str(_FONTS / name), size, layout_engine=ImageFont.Layout.BASIC)
 
 
-@lru_cache(maxsize=64)
+@lru_cache(maxsize=32)
 def rounded_mask(width: int, height: int, radius: int) -> Image.Image:
     """A smooth-edged mask of a rounded rectangle."""
     mask = Image.new("L", (width, height), 255)

@@ -7,7 +7,7 @@ from importlib.util import find_spec
 from . import bundle, h264, mp4
 from .clip import FRAMES_PER_SECOND, Clip, Renderer
 
-DEFAULT_CACHE_BYTES = 48 * 1024 * 1024
+DEFAULT_CACHE_BYTES = 32 * 1024 * 1024
 
 
 def make_renderer(cache_bytes: int = DEFAULT_CACHE_BYTES) -> Renderer:

@@ -1,13 +1,13 @@
 """Draws and encodes clips with Pillow and PyAV.
 
-A clip is three bands, each encoded alone and kept: the cast (by size and references), the script (by size, prompt and
-parameters) and the moving time line (by size, length, sound and watermark). What is new in a clip is all that is
-encoded for it; `h264.py` then puts the bands together.
+A clip is four bands, each encoded alone and kept: the cast (by size and references), the script (by size, prompt and
+parameters), the moving time line and the foot (both by size, length, sound and watermark). What is new in a clip is all
+that is encoded for it; `h264.py` then puts the bands together.
 """
 
 import hashlib
-import pickle
 from collections.abc import Callable, Hashable
+from dataclasses import replace
 from functools import cache
 from itertools import cycle
 from threading import Lock
@@ -48,7 +48,8 @@ class StudioRenderer:
 
     def render(self, clip: Clip) -> bytes:
         """See `Renderer.render`."""
-        key = _digest(clip)
+        form = replace(clip, references=(), audio_track=None)
+        key = _digest(form, clip.audio_track is None, clip.audio_track or b"", *clip.references)
         data = self._files.get(key)
         if data is None:
             with self._lock:
@@ -71,7 +72,7 @@ class StudioRenderer:
         form = TimelineForm(clip.width, clip.height, clip.duration_seconds, clip.audio, clip.watermark)
         script = (clip.prompt, clip.details)
         cast = self._cast(layout, clip.references)
-        key = ("script", layout, _digest(script))
+        key = ("script", layout, _digest(*script))
         told = self._still(key, layout.cast_height, lambda: draw_script(layout, *script))
         below = self._still(("foot", form), layout.foot_top, lambda: draw_foot(form))
         foot_start = _first_macroblock(clip.width, layout.foot_top)
@@ -108,7 +109,7 @@ class StudioRenderer:
             shown = references[: layout.characters]
             return panel.draw_cast(layout, [panel.portrait(reference, layout.portrait_side) for reference in shown])
 
-        return self._still(("cast", layout, _digest(references)), 0, drawn)
+        return self._still(("cast", layout, _digest(*references)), 0, drawn)
 
     def _track(self, clip: Clip) -> mp4.AudioTrack | None:
         if not clip.audio:
@@ -128,6 +129,11 @@ def _band_bytes(band: Band) -> int:
     return sum(len(unit) for units in band for unit in units)
 
 
-def _digest(content: object) -> bytes:
-    """Stands for the content in a cache key, which must not keep megabytes of references alive."""
-    return hashlib.sha256(pickle.dumps(content, protocol=5)).digest()
+def _digest(*parts: object) -> bytes:
+    """Stands for the parts in a cache key, which must not keep megabytes of references alive."""
+    digest = hashlib.sha256()
+    for part in parts:
+        content = part if isinstance(part, bytes) else repr(part).encode()
+        digest.update(len(content).to_bytes(8, "big"))
+        digest.update(content)
+    return digest.digest()

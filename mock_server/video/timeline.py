@@ -155,14 +155,17 @@ class _Timeline:
     def _draw_bar(self, picture: Image.Image, *, played: bool) -> None:
         """A wave when the clip has sound, a plain line when it has none."""
         step = _even(self._layout.px(8))
-        width = step // 2 if self._form.audio else step
         middle = self.height // 2
         places = range(self.bar_left, self._bar_right, step)
         for index, x in enumerate(places):
             colour = _between(CHARACTERS[1], CHARACTERS[0], index / len(places)) if played else FAINT
-            half = round(self._layout.px(19) * _loudness(index)) if self._form.audio else self._layout.px(2)
-            box = (x, middle - half, min(x + width, self._bar_right), middle + half)
-            fill_rounded(picture, box, width if self._form.audio else 1, colour)
+            if self._form.audio:
+                half = round(self._layout.px(19) * _loudness(index))
+                box = (x, middle - half, min(x + step // 2, self._bar_right), middle + half)
+                fill_rounded(picture, box, step, colour)
+            else:
+                half = self._layout.px(2)
+                picture.paste(colour, (x, middle - half, min(x + step, self._bar_right), middle + half))
 
 
 def _even(value: float) -> int:

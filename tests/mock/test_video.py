@@ -10,12 +10,15 @@ from concurrent.futures import ThreadPoolExecutor
 
 import av
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from PIL import Image, ImageChops, ImageStat
 
 from mock_server.video import FRAMES_PER_SECOND, BundledRenderer, Clip, Renderer, bundle, make_renderer, renderers
 from mock_server.video import build_bundle as building
 from mock_server.video.cache import SizedCache
-from mock_server.video.design import CHARACTERS, Layout
+from mock_server.video.design import CHARACTERS, STAGE_FOOT, Layout
+from mock_server.video.panel import portrait
 from mock_server.video.planes import Planes
 from mock_server.video.studio import StudioRenderer
 from mock_server.video.timeline import TimelineForm, timeline_frames
@@ -164,6 +167,29 @@ def test_a_reference_that_cannot_be_shown_has_a_placeholder(studio: Renderer, re
     assert_form(studio.render(changed(references=(RED, reference))), CLIP)
 
 
+@settings(max_examples=150, deadline=None)
+@given(
+    st.sampled_from([RED, BLUE, encoded_picture((9, 9, 9), "WEBP"), encoded_picture((9, 9, 9), "BMP")]),
+    st.floats(0, 1),
+    st.lists(st.tuples(st.integers(0, 400), st.binary(min_size=1, max_size=6)), max_size=4),
+)
+def test_no_picture_however_broken_stops_a_video(
+    original: bytes, kept: float, scribbles: list[tuple[int, bytes]]
+) -> None:
+    data = bytearray(original)
+    for start, scribble in scribbles:
+        data[start : start + len(scribble)] = scribble
+    assert portrait(bytes(data[: int(kept * len(data))]), 64).note in {"", "unreadable", "not fetched"}
+
+
+def test_a_transparent_picture_shows_the_stage_behind_it() -> None:
+    buffer = io.BytesIO()
+    Image.new("P", (400, 400), 0).save(buffer, "PNG", transparency=b"\0" * 256)
+    shown = portrait(buffer.getvalue(), 64).picture
+    assert shown is not None
+    assert shown.getpixel((32, 32)) == STAGE_FOOT
+
+
 @pytest.mark.parametrize("count", [0, 1, 5, 6])
 @pytest.mark.parametrize(("width", "height"), [(1280, 720), (720, 1280)])
 def test_any_number_of_references_has_a_layout(studio: Renderer, width: int, height: int, count: int) -> None:
@@ -171,7 +197,9 @@ def test_any_number_of_references_has_a_layout(studio: Renderer, width: int, hei
     assert_form(studio.render(clip), clip)
 
 
-@pytest.mark.parametrize("prompt", ["", "word " * 300, "x" * 1500, "黄昏的灯笼，" * 250, "line\nline\t🙂\x00\u202e"])
+@pytest.mark.parametrize(
+    "prompt", ["", "word " * 300, "x" * 1500, "黄昏的灯笼，" * 250, "line\nline\t🙂\x00\u202e\ud800"]
+)
 def test_any_prompt_has_a_layout(studio: Renderer, prompt: str) -> None:
     details = tuple((f"name{number}", "value " * 40) for number in range(20))
     clip = changed(prompt=prompt, details=details, width=960, height=960)
@@ -327,5 +355,5 @@ def test_a_form_that_cannot_be_made_is_refused(change: dict[str, object]) -> Non
         changed(**change)
 
 
-def test_a_character_has_one_colour_each() -> None:
+def test_each_character_has_a_colour_of_its_own() -> None:
     assert len(set(CHARACTERS)) == 5
