@@ -5,9 +5,11 @@ Everything that ages (tasks, links, rate windows) reads this clock, so that 24 h
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
+from functools import lru_cache
 
 
 class VirtualClock:
@@ -62,4 +64,10 @@ class VirtualClock:
 
 def iso(moment: float) -> str:
     """Seconds since the epoch as `2026-01-31T12:00:00.000Z`."""
-    return datetime.fromtimestamp(moment, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    second = math.floor(moment)
+    return f"{_to_the_second(second)}.{int((moment - second) * 1000):03d}Z"
+
+
+@lru_cache(maxsize=1024)
+def _to_the_second(second: int) -> str:
+    return datetime.fromtimestamp(second, UTC).isoformat().removesuffix("+00:00")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import ipaddress
+import re
 from typing import IO, TYPE_CHECKING
 from urllib.parse import urlsplit
 
@@ -12,6 +12,10 @@ if TYPE_CHECKING:
 
 FETCH_TIMEOUT_SECONDS = 10.0
 _CHUNK_BYTES = 65_536
+_LOOPBACK = re.compile(
+    r"https?://(?:[^/?#@]*@)?(?:(?:[^/?#@:]+\.)?localhost|127(?:\.\d{1,3}){3}|\[::1\])(?::\d*)?(?:[/?#]|$)",
+    re.IGNORECASE,
+)
 
 
 class FetchError(Exception):
@@ -42,13 +46,7 @@ class Fetcher:
 
 def is_loopback(url: str) -> bool:
     """Whether the host is this machine, by its name alone: no DNS is asked."""
-    host = urlsplit(url).hostname or ""
-    if host == "localhost" or host.endswith(".localhost"):
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
+    return _LOOPBACK.match(url) is not None
 
 
 def _read_up_to(answer: IO[bytes], most_bytes: int) -> bytes:
@@ -63,7 +61,7 @@ def _make_opener(fetcher: Fetcher) -> OpenerDirector:
     from urllib.request import HTTPRedirectHandler, ProxyHandler, build_opener  # noqa: PLC0415 - late, see above
 
     class BoundedRedirects(HTTPRedirectHandler):
-        def redirect_request(  # noqa: PLR0917 - the library's signature
+        def redirect_request(
             self, req: Request, fp: IO[bytes], code: int, msg: str, headers: HTTPMessage, newurl: str
         ) -> Request | None:
             if not newurl.startswith(("http://", "https://")) or not fetcher.wants(newurl):

@@ -7,7 +7,6 @@ one at a time, whether they were pipelined or not.
 from __future__ import annotations
 
 import asyncio
-import gc
 import socket
 import struct
 import sys
@@ -46,13 +45,26 @@ class HttpServer:
         self.background = Background()
         self.connections: set[Connection] = set()
         self._server: asyncio.Server | None = None
+        self._unflushed: list[Connection] = []
+
+    def flush_soon(self, connection: Connection) -> None:
+        """Write a connection's answers at the end of this turn of the event loop, together with all others.
+
+        Written one by one each would wake a waiting client, which costs more than many a request.
+        """
+        if not self._unflushed:
+            asyncio.get_running_loop().call_soon(self._flush)
+        self._unflushed.append(connection)
+
+    def _flush(self) -> None:
+        connections, self._unflushed = self._unflushed, []
+        for connection in connections:
+            connection.flush()
 
     async def start(self, host: str, port: int) -> int:
         """Listen, and return the port (which 0 leaves to the system). Raises OSError when it is taken."""
         loop = asyncio.get_running_loop()
         self._server = await loop.create_server(lambda: Connection(self, loop), host, port, backlog=1024)
-        gc.collect()
-        gc.freeze()
         return int(self._server.sockets[0].getsockname()[1])
 
     async def stop(self) -> None:
@@ -72,6 +84,7 @@ class Connection(asyncio.Protocol):
         self._loop = loop
         self._handle = server.simulator.handle
         self._most_body_bytes = server.simulator.state.settings.max_body_bytes
+        self._outgoing = b""
         self._waiting: deque[tuple[Request, bool]] = deque()
         self._answering = False
         self._closing = False
@@ -187,6 +200,7 @@ class Connection(asyncio.Protocol):
         elif answer.effect is None:
             self._send(answer, keep_alive)
         else:
+            self.flush()
             _EFFECTS[type(answer.effect)](self, answer, keep_alive)
 
     def _after_work(self, then: Callable[[Any], Answer], keep_alive: bool, result: Any) -> None:
@@ -207,13 +221,21 @@ class Connection(asyncio.Protocol):
         """Write the answer in one piece; one that lies about its length ends the connection."""
         honest = response.announced_length is None or not response.body
         keep_alive = keep_alive and honest
-        self._transport.write(_head(response, keep_alive) + response.body)
+        self._outgoing += _head(response, keep_alive) + response.body
+        self._server.flush_soon(self)
         self._finish(keep_alive)
+
+    def flush(self) -> None:
+        """Write the answers that have gathered."""
+        if self._outgoing:
+            self._transport.write(self._outgoing)
+            self._outgoing = b""
 
     def _finish(self, keep_alive: bool) -> None:
         self._answering = False
         if not keep_alive:
             self._closing = True
+            self.flush()
             self._transport.close()
         elif self._waiting:
             self._loop.call_soon(self._answer_next)
@@ -221,6 +243,7 @@ class Connection(asyncio.Protocol):
     def _refuse(self, refusal: RefusalError) -> None:
         """Answer a request that cannot be read to its end, and give its sender time to notice."""
         self._closing = True
+        self.flush()
         response = refusal.as_response()
         self._transport.write(_head(response, keep_alive=False) + response.body)
         if self._transport.can_write_eof():

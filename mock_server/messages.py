@@ -13,6 +13,8 @@ from typing import Any, Generic, TypeVar
 
 T = TypeVar("T")
 
+_ENCODER = json.JSONEncoder(separators=(",", ":"))
+
 JSON_TYPE = ("Content-Type", "application/json")
 HTML_TYPE = ("Content-Type", "text/html; charset=utf-8")
 
@@ -103,7 +105,7 @@ def json_response(status: int, payload: object, *headers: tuple[str, str]) -> Re
 
 def encode_json(payload: object) -> bytes:
     """Compact JSON. ASCII only, so that even a lone surrogate from a prompt can be sent back."""
-    return json.dumps(payload, separators=(",", ":")).encode()
+    return _ENCODER.encode(payload).encode()
 
 
 def settle(answer: Answer) -> Response:

@@ -47,6 +47,7 @@ class Simulator:
         self._download = DownloadRoute(self.state)
         self._admin = AdminRoutes(self.state)
         given = self.state.settings
+        self._submit_route = _Route(SUBMIT, ("POST",), self._submit.answer)
         self._submit_path = given.submit_path
         self._poll_prefix, _, self._poll_suffix = given.status_path.partition("{id}")
 
@@ -74,7 +75,7 @@ class Simulator:
 
     def _find(self, path: str) -> _Route | None:
         if path == self._submit_path:
-            return _Route(SUBMIT, ("POST",), self._submit.answer)
+            return self._submit_route
         if task_id := _between(path, self._poll_prefix, self._poll_suffix):
             return _Route(POLL, ("GET",), lambda request, entry: self._poll.answer(request, entry, task_id))
         if token := _between(path, VIDEO_PREFIX, VIDEO_SUFFIX):

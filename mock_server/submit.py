@@ -13,7 +13,7 @@ from .inspection import Inspection
 from .journal import KEPT_BODY_BYTES, Entry
 from .ledger import Account
 from .messages import Answer, Deferred, Request, Response, json_response
-from .rules import PROMPT_CHARACTERS, SEED_MAX, Draft, Reading, read
+from .rules import PROMPT_CHARACTERS, Draft, Reading, read
 from .state import State, recorded
 from .tasks import QUEUED, Task
 
@@ -94,7 +94,7 @@ class SubmitRoute:
         for digest, data in (*inspection.media, *([inspection.audio] if inspection.audio else [])):
             state.media.put(digest, data)
         now = state.clock.now()
-        chosen_seed = state.ids.randint(0, SEED_MAX)
+        chosen_seed = state.ids.getrandbits(31)
         task = Task(
             id=f"{state.ids.getrandbits(128):032x}",
             account=taken.account,
