@@ -5,19 +5,20 @@ import json
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 from wanflow.budget import Budget
 from wanflow.clock import Clock, after, to_text
 from wanflow.delivery import check_inline_size, keep_inline_references
-from wanflow.errors import AwsUnavailable, Conflict, InvalidRequest, NotFound
+from wanflow.errors import AwsUnavailable, Conflict, InvalidRequest, NotFound, Violation
 from wanflow.executions import Executions
 from wanflow.files import Files
 from wanflow.ids import derived_job_id, new_job_id
 from wanflow.inspection import inspect_references, names_objects
 from wanflow.jobs import Job, Source
-from wanflow.pricing import Prices
+from wanflow.pricing import TIER_OF_SIZE, Prices
 from wanflow.records import FINISH_GRACE_SECONDS, BudgetFull, JobRecords
-from wanflow.validation import RequestWarning, ValidRequest, validate
+from wanflow.validation import RequestWarning, ValidRequest, billed_parameters, validate
 
 logger = logging.getLogger("wanflow")
 
@@ -70,7 +71,7 @@ class Intake:
         now = self._clock()
         cost = self._prices.estimate(request.size, request.duration_seconds)
         self._budget.check_job(cost)
-        job_id = derived_job_id(owner, key) if key is not None else new_job_id(now, self._randbits)
+        job_id = derived_job_id(owner, f"{source.kind}:{key}") if key is not None else new_job_id(now, self._randbits)
         found = self._inspect(request, job_id if key is not None else None)
         job = Job(
             id=job_id,
@@ -90,6 +91,28 @@ class Intake:
         accepted = self._write(job)
         self._start(accepted.job)
         return accepted
+
+    def estimate(self, body: object, owner: str) -> dict[str, Any]:
+        """What a request would cost and what is wrong with it; nothing is written or paid.
+
+        Returns:
+            {`cost_usd`: "1.00" or None, `tier`, `seconds`, `warnings`, `violations`}.
+        """
+        warnings: tuple[RequestWarning, ...] = ()
+        violations: list[Violation] = []
+        try:
+            request = validate(body, self._files.of_owner(owner))
+            warnings = (*request.warnings, *inspect_references(request, self._files))
+        except InvalidRequest as error:
+            violations = error.violations
+        size, seconds = billed_parameters(body)
+        return {
+            "cost_usd": str(self._prices.estimate(size, seconds)) if size and seconds else None,
+            "tier": TIER_OF_SIZE[size] if size else None,
+            "seconds": seconds,
+            "warnings": [warning.as_dict() for warning in warnings],
+            "violations": [violation.as_dict() for violation in violations],
+        }
 
     def _inspect(self, request: ValidRequest, repeated_id: str | None) -> tuple[RequestWarning, ...]:
         """Look into the references; `repeated_id` is the id of the job that this request may be a repeat of."""

@@ -1,47 +1,30 @@
-"""The HTTPS API. The domain raises; here, and only here, errors become HTTP statuses."""
+"""The HTTPS API: one method for each call (design.md, HTTPS API)."""
 
-import logging
 from http import HTTPStatus
 from typing import Any
 
 from aws_lambda_powertools.event_handler import APIGatewayRestResolver, Response
-from aws_lambda_powertools.event_handler.exceptions import NotFoundError
 
 from wanflow.accept import Intake
+from wanflow.answers import breakdown, json_response, no_such_path, refuse
 from wanflow.cancel import Canceller
 from wanflow.clock import Clock, from_text
 from wanflow.documents import job_document
-from wanflow.errors import (
-    AwsUnavailable,
-    BudgetExceeded,
-    Conflict,
-    InvalidRequest,
-    NotFound,
-    TooLarge,
-    UnsupportedMediaType,
-    Violation,
-    WanflowError,
-)
+from wanflow.errors import InvalidRequest, NotFound, UnsupportedMediaType, Violation, WanflowError
 from wanflow.files import Files
 from wanflow.ids import is_job_id
 from wanflow.jobs import Job, Source, to_json
 from wanflow.json_text import parse_json
 from wanflow.polling import PollSchedule
+from wanflow.purge import Purger
 from wanflow.records import JobRecords
-
-logger = logging.getLogger("wanflow")
+from wanflow.uploads import Uploads
 
 MAX_KEY_CHARACTERS = 255
+MAX_LIMIT = 100
+DEFAULT_LIMIT = 20
+STATUSES = ("queued", "submitting", "processing", "completed", "failed", "canceled")
 _LOCAL_OWNER = "local"
-_TOP_CODE: dict[type[WanflowError], tuple[HTTPStatus, str]] = {
-    InvalidRequest: (HTTPStatus.BAD_REQUEST, "invalid_request"),
-    NotFound: (HTTPStatus.NOT_FOUND, "not_found"),
-    Conflict: (HTTPStatus.CONFLICT, "conflict"),
-    BudgetExceeded: (HTTPStatus.PAYMENT_REQUIRED, "budget_exceeded"),
-    TooLarge: (HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "too_large"),
-    UnsupportedMediaType: (HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type"),
-    AwsUnavailable: (HTTPStatus.SERVICE_UNAVAILABLE, "unavailable"),
-}
 
 
 class Api:
@@ -51,6 +34,8 @@ class Api:
         self,
         intake: Intake,
         canceller: Canceller,
+        purger: Purger,
+        uploads: Uploads,
         records: JobRecords,
         files: Files,
         *,
@@ -59,6 +44,8 @@ class Api:
     ) -> None:
         self._intake = intake
         self._canceller = canceller
+        self._purger = purger
+        self._uploads = uploads
         self._records = records
         self._files = files
         self._schedule = schedule
@@ -66,10 +53,13 @@ class Api:
         self._app = APIGatewayRestResolver(serializer=to_json)
         self._app.post("/videos")(self.create_video)
         self._app.get("/videos/<job_id>")(self.get_video)
-        self._app.delete("/videos/<job_id>")(self.cancel_video)
-        self._app.not_found(_no_such_path)
-        self._app.exception_handler(WanflowError)(_refuse)
-        self._app.exception_handler(Exception)(_break)
+        self._app.delete("/videos/<job_id>")(self.delete_video)
+        self._app.get("/videos")(self.list_videos)
+        self._app.post("/uploads")(self.create_upload)
+        self._app.post("/estimates")(self.estimate)
+        self._app.not_found(no_such_path)
+        self._app.exception_handler(WanflowError)(refuse)
+        self._app.exception_handler(Exception)(breakdown)
 
     def serve(self, event: dict[str, Any], context: Any) -> dict[str, Any]:
         """Answer one proxy event of API Gateway."""
@@ -86,10 +76,45 @@ class Api:
         job = self._own_job(job_id)
         return self._job_response(HTTPStatus.OK, job)
 
-    def cancel_video(self, job_id: str) -> Response[str]:
-        """`DELETE /videos/{id}`: 202; 409 when the job has ended."""
-        job = self._canceller.cancel(self._own_job(job_id))
-        return self._job_response(HTTPStatus.ACCEPTED, job)
+    def delete_video(self, job_id: str) -> Response[str]:
+        """`DELETE /videos/{id}`: 202 cancel, 409 when the job has ended; with `?purge=true` its data, 204."""
+        job = self._own_job(job_id)
+        if self._query("purge") == "true":
+            self._purger.purge(job)
+            return Response(HTTPStatus.NO_CONTENT)
+        return self._job_response(HTTPStatus.ACCEPTED, self._canceller.cancel(job))
+
+    def list_videos(self) -> Response[str]:
+        """`GET /videos?status=&limit=&cursor=`: own jobs, newest first."""
+        limit, status = self._limit(), self._status()
+        page = self._records.newest(self._owner(), status=status, limit=limit, cursor=self._query("cursor"))
+        videos = [job_document(job, self._files.link, self._progress(job)) for job in page.jobs]
+        return json_response(HTTPStatus.OK, {"videos": videos, "next_cursor": page.next_cursor})
+
+    def create_upload(self) -> Response[str]:
+        """`POST /uploads`: where to POST a file to, and the name to put into a request."""
+        upload = self._uploads.create(self._json_body(), self._owner())
+        return json_response(HTTPStatus.CREATED, upload)
+
+    def estimate(self) -> Response[str]:
+        """`POST /estimates`: what a request would cost and what is wrong with it; pays nothing."""
+        return json_response(HTTPStatus.OK, self._intake.estimate(self._json_body(), self._owner()))
+
+    def _query(self, name: str) -> str | None:
+        return self._app.current_event.query_string_parameters.get(name)
+
+    def _limit(self) -> int:
+        text = self._query("limit") or str(DEFAULT_LIMIT)
+        if not (text.isdecimal() and len(text) < 5 and 1 <= int(text) <= MAX_LIMIT):
+            raise InvalidRequest([Violation("limit", "invalid_request", f"must be an integer from 1 to {MAX_LIMIT}")])
+        return int(text)
+
+    def _status(self) -> str | None:
+        status = self._query("status")
+        if status is not None and status not in STATUSES:
+            message = f"must be one of {', '.join(STATUSES)}"
+            raise InvalidRequest([Violation("status", "invalid_request", message)])
+        return status
 
     def _own_job(self, job_id: str) -> Job:
         if not is_job_id(job_id):
@@ -104,14 +129,18 @@ class Api:
         return job
 
     def _job_response(self, status: HTTPStatus, job: Job, headers: dict[str, str] | None = None) -> Response[str]:
-        now = self._clock()
-        if job.is_final:
-            return _json_response(status, job_document(job, self._files.link), headers)
-        elapsed = (now - from_text(job.submitted_at)).total_seconds() if job.submitted_at else 0
-        # About when the next poll will have told something new.
-        retry_after = self._schedule.wait_seconds(elapsed, remaining_seconds=60)
-        document = job_document(job, self._files.link, self._schedule.progress(elapsed))
-        return _json_response(status, document, {**(headers or {}), "Retry-After": str(retry_after)})
+        headers = dict(headers or {})
+        if not job.is_final:
+            # About when the next poll will have told something new.
+            wait = self._schedule.wait_seconds(self._elapsed_seconds(job), remaining_seconds=60)
+            headers["Retry-After"] = str(wait)
+        return json_response(status, job_document(job, self._files.link, self._progress(job)), headers)
+
+    def _progress(self, job: Job) -> int:
+        return 0 if job.is_final else self._schedule.progress(self._elapsed_seconds(job))
+
+    def _elapsed_seconds(self, job: Job) -> float:
+        return (self._clock() - from_text(job.submitted_at)).total_seconds() if job.submitted_at else 0
 
     def _json_body(self) -> Any:
         event = self._app.current_event
@@ -140,37 +169,3 @@ class Api:
     def _location(self, job: Job) -> str:
         stage = self._app.current_event.request_context.stage
         return f"/{stage}/videos/{job.id}"
-
-
-def _json_response(status: HTTPStatus, body: dict[str, Any], headers: dict[str, str] | None = None) -> Response[str]:
-    return Response(status, content_type="application/json", body=to_json(body), headers=dict(headers or {}))
-
-
-def _refuse(error: WanflowError) -> Response[str]:
-    status, code = next((told for kind, told in _TOP_CODE.items() if isinstance(error, kind)), _INTERNAL)
-    if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
-        logger.error("request failed", extra={"error": type(error).__name__}, exc_info=error)
-    message, violations = str(error), []
-    if isinstance(error, InvalidRequest):
-        code = error.code
-        violations = [violation.as_dict() for violation in error.violations]
-        message = "the request breaks a rule" if len(violations) == 1 else f"the request breaks {len(violations)} rules"
-        message += "; nothing was submitted or paid"
-    elif status is HTTPStatus.INTERNAL_SERVER_ERROR:
-        message = "something broke on our side"
-    headers = {"Retry-After": "5"} if status is HTTPStatus.SERVICE_UNAVAILABLE else {}
-    return _json_response(status, {"error": {"code": code, "message": message, "violations": violations}}, headers)
-
-
-_INTERNAL = (HTTPStatus.INTERNAL_SERVER_ERROR, "internal_error")
-
-
-def _break(error: Exception) -> Response[str]:
-    """A bug: logged whole, told as nothing but that."""
-    logger.error("unexpected error", extra={"error": type(error).__name__}, exc_info=error)
-    body = {"error": {"code": "internal_error", "message": "something broke on our side", "violations": []}}
-    return _json_response(HTTPStatus.INTERNAL_SERVER_ERROR, body)
-
-
-def _no_such_path(_error: NotFoundError) -> Response[str]:
-    return _refuse(NotFound("no such path or method"))

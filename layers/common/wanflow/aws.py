@@ -83,7 +83,12 @@ def naming_faults(what: str) -> Iterator[None]:
     Args:
         what: the call in words, for the message: "read the job's record".
     """
-    from botocore.exceptions import ClientError, HTTPClientError  # noqa: PLC0415
+    from botocore.exceptions import (  # noqa: PLC0415
+        ClientError,
+        ConnectionError,  # noqa: A004
+        HTTPClientError,
+        IncompleteReadError,
+    )
 
     try:
         yield
@@ -93,7 +98,7 @@ def naming_faults(what: str) -> Iterator[None]:
         if code in _PASSING or status >= 500:
             raise AwsUnavailable(f"could not {what}: {code}") from error
         raise
-    except HTTPClientError as error:
+    except (ConnectionError, HTTPClientError, IncompleteReadError) as error:
         raise AwsUnavailable(f"could not {what}: {type(error).__name__}") from error
 
 

@@ -1,6 +1,7 @@
 """How references travel: inline ones into the bucket when a job is accepted, all of them to the provider at submit."""
 
 import base64
+import hashlib
 from copy import deepcopy
 from typing import Any, Literal
 
@@ -36,7 +37,9 @@ def keep_inline_references(files: Files, owner: str, job_id: str, request: Valid
     wan = deepcopy(request.wan)
     for index, reference in enumerate(request.references):
         if reference.content is not None:
-            key = f"uploads/{owner}/{job_id}/{index + 1}.{reference.ending}"
+            # Named by content: a repeated key with another body must not replace what the original job shows.
+            digest = hashlib.sha256(reference.content).hexdigest()[:16]
+            key = f"uploads/{owner}/{job_id}/{index + 1}-{digest}.{reference.ending}"
             files.put(key, reference.content, CONTENT_TYPE_OF_ENDING[reference.ending])
             wan["input"]["reference_urls"][index] = files.url_of(key)
     return wan
@@ -71,10 +74,10 @@ class ReferenceDelivery:
         return sent
 
     def _link(self, url: str) -> str:
-        return self._files.link(self._key(url), _PROVIDER_LINK_SECONDS)
+        return self._files.link(self._files.key_of(url), _PROVIDER_LINK_SECONDS)
 
     def _data_uri(self, url: str) -> str:
-        key = self._key(url)
+        key = self._files.key_of(url)
         content_type = CONTENT_TYPE_OF_ENDING.get(key.rsplit(".", 1)[-1].lower(), "image/png")
         try:
             content = self._files.get(key, _MAX_IMAGE_BYTES)
@@ -83,6 +86,3 @@ class ReferenceDelivery:
         if content is None:
             raise ReferenceLost(f"the reference {url} is over {_MAX_IMAGE_BYTES} bytes, too large to be sent inline")
         return f"data:{content_type};base64,{base64.b64encode(content).decode()}"
-
-    def _key(self, url: str) -> str:
-        return url.removeprefix(f"s3://{self._files.bucket}/")

@@ -92,6 +92,23 @@ class Files:
         params = {"Bucket": self.bucket, "Key": key}
         return str(self._client().generate_presigned_url("get_object", Params=params, ExpiresIn=seconds))
 
+    def post_form(self, key: str, content_type: str, most_bytes: int, seconds: int) -> dict[str, Any]:
+        """A presigned POST for one object of this type and at most this size: {`url`, `fields`}."""
+        conditions: list[Any] = [{"Content-Type": content_type}, ["content-length-range", 1, most_bytes]]
+        post = self._client().generate_presigned_post(
+            self.bucket, key, Fields={"Content-Type": content_type}, Conditions=conditions, ExpiresIn=seconds
+        )
+        return {"url": post["url"], "fields": post["fields"]}
+
+    def delete(self, keys: list[str]) -> None:
+        """Delete objects; those that are gone already count as deleted."""
+        for key in keys:
+            with aws.naming_faults(f"delete {key}"):
+                self._client().delete_object(Bucket=self.bucket, Key=key)
+
+    def key_of(self, url: str) -> str:
+        return url.removeprefix(f"s3://{self.bucket}/")
+
     def store_video(self, key: str, chunks: Iterator[bytes], announced_bytes: int | None) -> StoredVideo:
         """Stream a video into the bucket, a part at a time; nothing is visible under `key` before all of it is there.
 

@@ -5,7 +5,7 @@ from typing import Any
 
 from wanflow.accept import Intake
 from wanflow.documents import job_document
-from wanflow.errors import InvalidRequest, NotFound, TooLarge, Violation, WanflowError
+from wanflow.errors import BudgetExceeded, InvalidRequest, NotFound, TooLarge, Violation, WanflowError
 from wanflow.files import Files, owner_of_inbox_key, verdict_key
 from wanflow.jobs import Source
 from wanflow.json_text import parse_json
@@ -13,6 +13,11 @@ from wanflow.json_text import parse_json
 logger = logging.getLogger("wanflow")
 
 MAX_REQUEST_BYTES = 6 * 1024 * 1024
+_CODES: dict[type[WanflowError], str] = {
+    TooLarge: "too_large",
+    NotFound: "not_found",
+    BudgetExceeded: "budget_exceeded",
+}
 
 
 class Inbox:
@@ -39,11 +44,12 @@ class Inbox:
             accepted = self._intake.accept(
                 self._read(key), owner_of_inbox_key(key), Source("s3", verdict_key(key)), key=identity
             )
-        except (InvalidRequest, TooLarge, NotFound) as error:
+        except (InvalidRequest, TooLarge, NotFound, BudgetExceeded) as error:
             logger.info("upload refused", extra={"key": key, "error": type(error).__name__})
             self._files.put_json(verdict_key(key), _refusal(error))
             return {"verdict": verdict_key(key), "job_id": None}
-        if accepted.is_new:
+        if accepted.job.status == "queued":
+            # Also for an event that comes again: its first try may have died before it wrote the verdict.
             document = job_document(accepted.job, self._files.link)
             self._files.put_json(verdict_key(key), document)
         return {"verdict": verdict_key(key), "job_id": accepted.job.id}
@@ -62,5 +68,5 @@ def _refusal(error: WanflowError) -> dict[str, Any]:
         message = "the file is no valid request; nothing was submitted"
         violations = [violation.as_dict() for violation in error.violations]
         return {"status": "refused", "error": {"code": error.code, "message": message, "violations": violations}}
-    code = "too_large" if isinstance(error, TooLarge) else "not_found"
+    code = next(code for kind, code in _CODES.items() if isinstance(error, kind))
     return {"status": "refused", "error": {"code": code, "message": str(error), "violations": []}}

@@ -8,13 +8,14 @@ the record.
 import random
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from wanflow import aws
 from wanflow.budget import settlement
 from wanflow.clock import Clock, after, to_text
+from wanflow.cursors import cursor_of, index_key
 from wanflow.errors import AwsUnavailable, ErrorInfo, NotFound, RecordChanged
 from wanflow.items import typed, untyped
 from wanflow.jobs import (
@@ -33,6 +34,7 @@ from wanflow.jobs import (
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.client import DynamoDBClient
+    from mypy_boto3_dynamodb.type_defs import QueryOutputTypeDef
 
 FINISH_GRACE_SECONDS = 300
 """How long a step may take before its job counts as forgotten."""
@@ -43,6 +45,16 @@ SUBMIT_GRACE_SECONDS = 1200
 _IS_OPEN = "#status IN (:queued, :submitting, :processing)"
 _OPEN_VALUES = {":queued": "queued", ":submitting": "submitting", ":processing": "processing"}
 _CONFLICT_TRIES = 10
+MOST_QUERIES = 20
+"""Index queries for one page of a list: a rare status is looked for in that many stretches at once."""
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """One page of a list; `next_cursor` is None on the last."""
+
+    jobs: list[Job]
+    next_cursor: str | None
 
 
 class BudgetFull(Exception):
@@ -77,6 +89,60 @@ class JobRecords:
         if "Item" not in answer:
             raise NotFound(f"no job {job_id}")
         return from_item(untyped(answer["Item"]))
+
+    def newest(self, owner: str, *, status: str | None, limit: int, cursor: str | None) -> Page:
+        """An owner's jobs, newest first: found by the index, read from the table.
+
+        Args:
+            cursor: the `next_cursor` of the page before. A page may be short of `limit` and still have a next one.
+
+        Raises:
+            InvalidRequest: the cursor is none of ours.
+        """
+        start = index_key(owner, cursor) if cursor else None
+        found: list[str] = []
+        for _ in range(MOST_QUERIES):
+            answer = self._query_newest(owner, status, limit - len(found), start)
+            found += [untyped(item)["pk"].removeprefix("job#") for item in answer["Items"]]
+            start = untyped(answer["LastEvaluatedKey"]) if "LastEvaluatedKey" in answer else None
+            if start is None or len(found) == limit:
+                break
+        jobs = [job for job in self._get_all(found) if status in {None, job.status}]
+        return Page(jobs, cursor_of(start) if start is not None else None)
+
+    def _query_newest(
+        self, owner: str, status: str | None, limit: int, start: dict[str, Any] | None
+    ) -> "QueryOutputTypeDef":
+        query: dict[str, Any] = {
+            "TableName": self._table,
+            "IndexName": "by_owner",
+            "KeyConditionExpression": "#owner = :owner",
+            "ExpressionAttributeNames": {"#owner": "owner"},
+            "ExpressionAttributeValues": typed({":owner": owner}),
+            "ScanIndexForward": False,
+            "Limit": limit,
+        }
+        if start is not None:
+            query["ExclusiveStartKey"] = typed(start)
+        if status is not None:
+            query["FilterExpression"] = "#status = :status"
+            query["ExpressionAttributeNames"]["#status"] = "status"
+            query["ExpressionAttributeValues"] |= typed({":status": status})
+        with aws.naming_faults("list the jobs"):
+            return self._client().query(**query)
+
+    def _get_all(self, job_ids: list[str]) -> list[Job]:
+        """Read at most 100 jobs consistently, in the order of their ids; those that are gone are left out."""
+        wanted = [typed(key_of(job_id)) for job_id in job_ids]
+        jobs: dict[str, Job] = {}
+        while wanted:
+            with aws.naming_faults("read the jobs' records"):
+                answer = self._client().batch_get_item(
+                    RequestItems={self._table: {"Keys": wanted, "ConsistentRead": True}}
+                )
+            jobs |= {job.id: job for job in map(from_item, map(untyped, answer["Responses"].get(self._table, [])))}
+            wanted = answer.get("UnprocessedKeys", {}).get(self._table, {"Keys": []})["Keys"]
+        return [jobs[job_id] for job_id in job_ids if job_id in jobs]
 
     def due(self, limit: int) -> Iterator[str]:
         """Ids of at most `limit` jobs that somebody should look after by now, a page at a time."""
@@ -233,6 +299,26 @@ class JobRecords:
         """Take an ended job out of `open_jobs`: nothing is left to do. It must be as the caller read it."""
         expression = "REMOVE open_shard, check_after, watch_until"
         self._update(job.id, expression, "#version = :seen", {":seen": job.version}, {"#version": "version"})
+
+    def forget(self, job: Job) -> None:
+        """Delete the record of an ended job, as the caller read it.
+
+        Raises:
+            RecordChanged: it moved on meanwhile.
+        """
+        try:
+            with aws.naming_faults("delete the job's record"):
+                self._client().delete_item(
+                    TableName=self._table,
+                    Key=typed(key_of(job.id)),
+                    ConditionExpression="attribute_not_exists(check_after) AND #version = :seen",
+                    ExpressionAttributeNames={"#version": "version"},
+                    ExpressionAttributeValues=typed({":seen": job.version}),
+                )
+        except Exception as error:
+            if aws.error_code(error) == "ConditionalCheckFailedException":
+                raise RecordChanged(f"job {job.id} moved on meanwhile") from error
+            raise
 
     def watch(self, job: Job, until: str, seconds: float) -> None:
         """Keep an ended job in `open_jobs` to look for the end of its task. It must be as the caller read it."""

@@ -69,6 +69,8 @@ def validate(body: object, files: OwnFiles) -> ValidRequest:
     """
     check = _Check()
     request = check.object("body", body, known=("model", "input", "parameters", "metadata"))
+    if not isinstance(body, dict):
+        raise InvalidRequest(check.violations)
     _model(check, request)
     wan_input = check.object("input", request.get("input", _ABSENT), known=("prompt", "reference_urls", "audio_url"))
     prompt = _prompt(check, wan_input)
@@ -246,6 +248,18 @@ def _parameters(check: _Check, request: dict[str, Any]) -> dict[str, Any]:
         elif not isinstance(value, _Absent):
             filled[name] = value
     return filled
+
+
+def billed_parameters(body: object) -> tuple[str | None, int | None]:
+    """The size and the seconds that a request would be billed for, as far as they are valid, whatever else is not."""
+    parameters = body.get("parameters", {}) if isinstance(body, dict) else None
+    if not isinstance(parameters, dict):
+        return None, None
+    size, seconds = (
+        value if (rule := _PARAMETERS[name]).allows(value := parameters.get(name, rule.default)) else None
+        for name in ("size", "duration")
+    )
+    return size, seconds
 
 
 def _metadata(check: _Check, request: dict[str, Any]) -> dict[str, str]:

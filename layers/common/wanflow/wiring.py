@@ -82,12 +82,16 @@ def _intake(settings: AcceptSettings) -> Intake:
 def api() -> "Api":
     from wanflow.api import Api  # noqa: PLC0415
     from wanflow.cancel import Canceller  # noqa: PLC0415
+    from wanflow.purge import Purger  # noqa: PLC0415
+    from wanflow.uploads import Uploads  # noqa: PLC0415
 
     settings = load(AcceptSettings, os.environ)
     records, files = _stores()
     return Api(
         _intake(settings),
         Canceller(records, _executions()),
+        Purger(records, files),
+        Uploads(files, clock=utc_now, randbits=secrets.randbits),
         records,
         files,
         schedule=PollSchedule(settings.typical_render_seconds),
