@@ -54,7 +54,13 @@ class Intake:
         self._randbits = randbits
 
     def accept(self, body: object, owner: str, source: Source, key: str | None = None) -> Accepted:
-        """Turn a request into a job, or give the original job for a key that came before.
+        """Register a job and start its workflow; see `register`."""
+        accepted = self.register(body, owner, source, key)
+        self.start(accepted.job)
+        return accepted
+
+    def register(self, body: object, owner: str, source: Source, key: str | None = None) -> Accepted:
+        """Turn a request into a job that is still to be started, or give the original job for a key that came before.
 
         Args:
             body: the request as parsed from JSON.
@@ -88,9 +94,7 @@ class Intake:
             check_after=after(now, FINISH_GRACE_SECONDS),
             reservation=self._budget.reservation(owner, cost),
         )
-        accepted = self._write(job)
-        self._start(accepted.job)
-        return accepted
+        return self._write(job)
 
     def estimate(self, body: object, owner: str) -> dict[str, Any]:
         """What a request would cost and what is wrong with it; nothing is written or paid.
@@ -150,7 +154,8 @@ class Intake:
         except BudgetFull as error:
             raise self._budget.exceeded(held, job.owner) from error
 
-    def _start(self, job: Job) -> None:
+    def start(self, job: Job) -> None:
+        """Start a job's workflow; twice is harmless, and what fails here the reconciler does later."""
         if job.is_final:
             return
         try:

@@ -41,7 +41,7 @@ class Inbox:
         # The sequencer tells a new upload of the same name from the same event coming twice.
         identity = f"{self._files.bucket}/{key}/{uploaded.get('sequencer', '')}"
         try:
-            accepted = self._intake.accept(
+            accepted = self._intake.register(
                 self._read(key), owner_of_inbox_key(key), Source("s3", verdict_key(key)), key=identity
             )
         except (InvalidRequest, TooLarge, NotFound, BudgetExceeded) as error:
@@ -52,6 +52,8 @@ class Inbox:
             # Also for an event that comes again: its first try may have died before it wrote the verdict.
             document = job_document(accepted.job, self._files.link)
             self._files.put_json(verdict_key(key), document)
+        # Started last, so that this verdict can never be written over the final one.
+        self._intake.start(accepted.job)
         return {"verdict": verdict_key(key), "job_id": accepted.job.id}
 
     def _read(self, key: str) -> object:
