@@ -79,8 +79,8 @@ class Layout:
 
     @property
     def timeline_top(self) -> int:
-        """The prompt's band ends and the time line's begins here."""
-        return self.foot_top - macroblocks(self.px(40)) * MACROBLOCK
+        """The prompt's band ends and the time line's begins here: a low one, because all of it is encoded anew."""
+        return self.foot_top - macroblocks(self.px(30)) * MACROBLOCK
 
     @property
     def foot_top(self) -> int:

@@ -175,7 +175,7 @@ def _draw_note(picture: Image.Image, layout: Layout, place: tuple[int, int], sho
 def draw_script(layout: Layout, prompt: str, details: Sequence[tuple[str, str]]) -> Image.Image:
     """The prompt in the largest letters that fit, and the parameters: beside it, or below it in a narrow picture."""
     picture = Image.new("RGB", (layout.width, layout.timeline_top - layout.cast_height), BACKGROUND)
-    top, foot = layout.px(18), picture.height - layout.px(10)
+    top, foot = layout.px(18), picture.height - layout.px(24)
     left, right = layout.margin, layout.width - layout.margin
     if layout.is_wide:
         split = left + round((right - left) * 0.66)

@@ -70,21 +70,21 @@ def timeline_frames(form: TimelineForm) -> Iterator[Planes]:
     Seconds at the left, a bar that fills up over the whole clip, the number of the frame (from 1 on) at the right.
     """
     timeline = _Timeline(form)
-    trace, played = Planes.of(timeline.still(played=False)), Planes.of(timeline.still(played=True))
+    ahead, played = (Planes.of(timeline.still(played=played)) for played in (False, True))
     knob, mask = timeline.knob()
     digits = timeline.digits()
-    side = knob.size[0]
-    top = timeline.height // 4 * 2 - side // 4 * 2
-    frame = trace.copy()
-    left = reached = timeline.bar_left
+    side, height = knob.size[0], timeline.height
+    top = height // 4 * 2 - side // 4 * 2
+    frame = ahead.copy()
+    left = timeline.knob_x(0)
     shown: dict[int, int] = {}
     for number in range(form.frame_count):
-        frame.paste(trace.crop(left, top, left + side, top + side), left, top)
-        x = timeline.knob_x(number)
-        for picture in (trace, frame):
-            picture.paste(played.crop(reached, 0, x, timeline.height), reached, 0)
-        left, reached = x - side // 4 * 2, x
-        frame.paste(trace.crop(left, top, left + side, top + side), left, top)
+        x, right = timeline.knob_x(number), left + side
+        # Where the knob was: the bar up to its new middle is played now, the rest is not.
+        frame.paste(played.crop(left, 0, x, height), left, 0)
+        if x < right:
+            frame.paste(ahead.crop(x, 0, right, height), x, 0)
+        left = x - side // 4 * 2
         frame.paste(knob, left, top, mask)
         for place, digit in timeline.shown_digits(number):
             if shown.get(place) != digit:
@@ -160,7 +160,7 @@ class _Timeline:
         for index, x in enumerate(places):
             colour = _between(CHARACTERS[1], CHARACTERS[0], index / len(places)) if played else FAINT
             if self._form.audio:
-                half = round(self._layout.px(19) * _loudness(index))
+                half = round(self._layout.px(15) * _loudness(index))
                 box = (x, middle - half, min(x + step // 2, self._bar_right), middle + half)
                 fill_rounded(picture, box, step, colour)
             else:
