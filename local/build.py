@@ -100,7 +100,7 @@ PlainLoader.add_multi_constructor("!", operand)
 
 
 def forget_old_builds(folder: Path) -> None:
-    builds = sorted(folder.iterdir(), key=lambda path: path.stat().st_mtime, reverse=True)
+    builds = sorted(filter(Path.is_dir, folder.iterdir()), key=lambda path: path.stat().st_mtime, reverse=True)
     for path in builds[BUILDS_KEPT:]:
         shutil.rmtree(path, ignore_errors=True)
 

@@ -30,7 +30,7 @@ class Finished:
 
 def main(arguments: list[str]) -> int:
     options = parse(arguments)
-    given = references.load(options.reference or references.examples())
+    given = references.load(options.reference or references.EXAMPLES)
     with local_stack(Settings.from_environment()) as stack:
         request = {
             "model": "wan26_r2v",

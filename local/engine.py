@@ -24,11 +24,12 @@ def main() -> None:
 
 def patch(runtime: Any) -> None:
     service = partial(importlib.import_module, package="ministack.services")
-    api_gateway = service(".apigateway_v1")
+    lambda_service, api_gateway = service(".lambda_svc"), service(".apigateway_v1")
     engine_patches.keep_error_names(runtime)
     engine_patches.cap_workers(
-        service(".lambda_svc"), int(os.environ["WANFLOW_ENGINE_WORKERS"]), Path(os.environ["WANFLOW_ENGINE_LOGS"])
+        lambda_service, int(os.environ["WANFLOW_ENGINE_WORKERS"]), Path(os.environ["WANFLOW_ENGINE_LOGS"])
     )
+    engine_patches.share_layers(runtime, lambda_service, Path(os.environ["TMPDIR"]) / "layers")
     engine_patches.name_the_api_key(api_gateway)
     engine_patches.read_gateway_responses(api_gateway)
     engine_patches.give_parameters_to_sam(

@@ -6,7 +6,11 @@ engine with its name instead of letting the stack behave unlike AWS. Each patch 
 
 from __future__ import annotations
 
+import hashlib
+import io
+import os
 import threading
+import zipfile
 from collections import defaultdict
 from collections.abc import Callable
 from contextvars import ContextVar
@@ -79,6 +83,39 @@ def cap_workers(lambda_service: Any, most: int, log_dir: Path) -> None:
         return answer
 
     lambda_service._execute_function_warm = execute_in_turn
+
+
+def share_layers(runtime: Any, lambda_service: Any, folder: Path) -> None:
+    """Unpack each layer once for all function processes.
+
+    ministack unpacks it anew for every process, which then compiles every module again: most of a cold start here,
+    and hundreds of files to delete at the end.
+    """
+    worker_class = runtime.Worker
+    spawn = function_of(worker_class, "_spawn")
+    content_of = function_of(lambda_service, "_resolve_layer_zip")
+    guard = threading.Lock()
+
+    def unpacked(layer: Any) -> Path:
+        content: bytes = content_of(layer)
+        target = folder / hashlib.sha256(content).hexdigest()
+        with guard:
+            if not target.exists():
+                zipfile.ZipFile(io.BytesIO(content)).extractall(target)
+        return target
+
+    def spawn_with_shared_layers(worker: Any) -> None:
+        layers = worker.config.get("Layers") or []
+        if layers:
+            variables = dict(worker.config.get("Environment", {}).get("Variables", {}))
+            # Where ministack's Python worker looks for unpacked layers.
+            variables["_LAMBDA_LAYERS_DIRS"] = os.pathsep.join(str(unpacked(layer)) for layer in layers)
+            worker.config = {**worker.config, "Layers": [], "Environment": {"Variables": variables}}
+        spawn(worker)
+
+    if "_LAMBDA_LAYERS_DIRS" not in runtime._PYTHON_WORKER_SCRIPT:
+        raise EngineChangedError("ministack's Python worker does not know _LAMBDA_LAYERS_DIRS any more")
+    worker_class._spawn = spawn_with_shared_layers
 
 
 def name_the_api_key(api_gateway: Any) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import mimetypes
 import uuid
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +12,17 @@ from local.errors import LocalStackError
 from local.settings import ROOT
 from local.stack import Stack
 
-EXAMPLES = ROOT / "examples"
+EXAMPLES = [str(ROOT / "examples" / name) for name in ("character1.png", "character2.jpg")]
+# The formats of the Wan API.
+CONTENT_TYPES = {
+    ".jpg": "image/jpeg",
+    ".jpeg": "image/jpeg",
+    ".png": "image/png",
+    ".bmp": "image/bmp",
+    ".webp": "image/webp",
+    ".mp4": "video/mp4",
+    ".mov": "video/quicktime",
+}
 # What the API takes inline, all references together; Lambda's limit of 6 MB is behind it.
 INLINE_BYTES = 4 * 1024 * 1024
 
@@ -28,23 +37,15 @@ class LocalFile:
 Reference = LocalFile | str
 
 
-def examples() -> list[str]:
-    """The two pictures that come with the project."""
-    found = sorted(path for path in EXAMPLES.glob("*") if path.suffix in {".jpg", ".jpeg", ".png", ".webp"})
-    if len(found) < 2:
-        raise LocalStackError(f"there are no two pictures in {EXAMPLES}; name some with --reference PATH")
-    return [str(path) for path in found[:2]]
-
-
 def load(names: list[str]) -> list[Reference]:
     """Read files before anything is started, so that a wrong path costs no time."""
     return [name if name.startswith(("http://", "https://", "data:")) else read(Path(name)) for name in names]
 
 
 def read(path: Path) -> LocalFile:
-    content_type = mimetypes.guess_type(path.name)[0]
-    if content_type is None or not content_type.startswith(("image/", "video/")):
-        raise LocalStackError(f"--reference {path}: the name does not end like that of a picture or a video")
+    content_type = CONTENT_TYPES.get(path.suffix.lower())
+    if content_type is None:
+        raise LocalStackError(f"--reference {path}: must be one of {' '.join(CONTENT_TYPES)}")
     try:
         return LocalFile(path, content_type, path.read_bytes())
     except OSError as error:
