@@ -1,0 +1,510 @@
+"""The HTTPS API: what is wrong is named before anything is paid, a repeated key is one job, others' jobs are none."""
+
+import base64
+import importlib
+import json
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+from botocore.exceptions import ClientError, ConnectTimeoutError
+
+from mock_server.responses_door import InProcessMock
+from tests.conftest import LogLines
+from tests.fakes import FakeClock, FakeLambdaContext, mp4, png, wan_request
+from tests.stack import OWNER, Stack, clear_clients, clear_wiring, event_file, proxy_event
+from wanflow import aws
+from wanflow.ids import is_job_id
+
+ERROR_SHAPE = {"code", "message", "violations"}
+
+
+def codes(answer: Any) -> list[tuple[str, str]]:
+    return [(violation["field"], violation["code"]) for violation in answer.body["error"]["violations"]]
+
+
+# --- POST /videos ------------------------------------------------------------------------------------------------
+
+
+def test_a_good_request_becomes_a_job_and_a_workflow(stack: Stack) -> None:
+    answer = stack.call("POST", "/videos", wan_request(metadata={"order": "4711"}))
+    job_id = answer.body["id"]
+    assert answer.status == 202
+    assert is_job_id(job_id)
+    assert answer.headers["Location"] == f"/v1/videos/{job_id}"
+    assert int(answer.headers["Retry-After"]) >= 1
+    assert answer.headers["Content-Type"] == "application/json"
+    assert stack.executions() == [job_id]
+    assert stack.is_in_open_jobs(job_id)
+    assert answer.body["status"] == "queued"
+    assert answer.body["progress"] == 0
+    assert answer.body["estimate"] == {"cost_usd": "0.75"}
+    assert answer.body["metadata"] == {"order": "4711"}
+    assert answer.body["request"]["parameters"]["size"] == "1920*1080"
+    assert answer.body["created_at"] == "2026-01-31T12:00:00.000Z"
+
+
+def test_the_execution_is_started_with_the_job_id_alone(stack: Stack) -> None:
+    job_id = stack.create_job()
+    arn = f"{stack.state_machine_arn.replace(':stateMachine:', ':execution:')}:{job_id}"
+    assert json.loads(aws.stepfunctions().describe_execution(executionArn=arn)["input"]) == {"job_id": job_id}
+
+
+def test_warnings_are_told_and_a_long_prompt_is_cut(stack: Stack) -> None:
+    answer = stack.call("POST", "/videos", wan_request(prompt="人" * 1501))
+    assert answer.status == 202
+    assert answer.body["request"]["input"]["prompt"] == "人" * 1500
+    assert [warning["code"] for warning in answer.body["warnings"]] == ["prompt_truncated", "reference_never_named"]
+
+
+def test_every_violation_is_named_at_once_and_nothing_is_written(stack: Stack) -> None:
+    event = event_file("serve_api", "create_video_invalid")
+    answer = stack.invoke("serve_api", event)
+    body = json.loads(answer["body"])
+    assert answer["statusCode"] == 400
+    assert body["error"]["code"] == "001028001"
+    assert [(violation["field"], violation["code"]) for violation in body["error"]["violations"]] == [
+        ("input.prompt", "invalid_request"),
+        ("input.reference_urls", "001028001"),
+        ("parameters.size", "invalid_request"),
+        ("parameters.duration", "invalid_request"),
+    ]
+    assert stack.item_count() == 0
+    assert stack.executions() == []
+    assert stack.keys() == []
+
+
+def test_a_refused_request_makes_no_client_of_aws_at_all(stack: Stack, monkeypatch: pytest.MonkeyPatch) -> None:
+    clear_clients()
+    clear_wiring()
+
+    def no_client(*_: object, **__: object) -> None:
+        raise AssertionError("a client was made")
+
+    monkeypatch.setattr("wanflow.aws._client", no_client)
+    for variant in ("create_video_invalid", "create_video_broken_json"):
+        answer = stack.invoke("serve_api", event_file("serve_api", variant))
+        assert answer["statusCode"] == 400
+
+
+def test_broken_json_is_answered_with_line_and_column(stack: Stack) -> None:
+    answer = stack.call("POST", "/videos", '{"model": "wan26_r2v",\n "input": }')
+    assert answer.status == 400
+    assert codes(answer) == [("body", "invalid_request")]
+    assert "line 2, column 11" in answer.body["error"]["violations"][0]["message"]
+
+
+@pytest.mark.parametrize("body", [None, "", "[]", '"text"', "null", "5", "true", '{"a": NaN}', "[" * 100_000])
+def test_a_body_that_is_no_object_is_a_400(stack: Stack, body: str | None) -> None:
+    answer = stack.call("POST", "/videos", body)
+    assert answer.status == 400
+    assert set(answer.body["error"]) == ERROR_SHAPE
+    assert codes(answer)[0][0] == "body"
+
+
+def test_a_base64_body_is_read_as_what_it_is(stack: Stack) -> None:
+    body = base64.b64encode(json.dumps(wan_request()).encode()).decode()
+    assert stack.call("POST", "/videos", body, isBase64Encoded=True).status == 202
+
+
+@pytest.mark.parametrize("body", ["not base64 at all!", base64.b64encode(b"\xff\xfe").decode()])
+def test_a_body_that_cannot_be_decoded_is_a_400(stack: Stack, body: str) -> None:
+    answer = stack.call("POST", "/videos", body, isBase64Encoded=True)
+    assert answer.status == 400
+    assert codes(answer) == [("body", "invalid_request")]
+
+
+@pytest.mark.parametrize(
+    "content_type", ["application/json; charset=utf-8", "APPLICATION/JSON", "application/vnd.x+json"]
+)
+def test_json_under_its_various_names_is_taken(stack: Stack, content_type: str) -> None:
+    assert stack.call("POST", "/videos", wan_request(), headers={"Content-Type": content_type}).status == 202
+
+
+@pytest.mark.parametrize("content_type", ["text/plain", "multipart/form-data; boundary=x", "application/xml", ""])
+def test_another_type_of_body_is_a_415(stack: Stack, content_type: str) -> None:
+    answer = stack.call("POST", "/videos", wan_request(), headers={"Content-Type": content_type})
+    assert answer.status == 415
+    assert answer.body["error"]["code"] == "unsupported_media_type"
+
+
+def test_inline_references_that_are_too_large_together_are_a_413_that_says_where_to_put_them(stack: Stack) -> None:
+    inline = "data:image/png;base64," + base64.b64encode(b"\x89PNG" + b"\0" * (2 * 1024 * 1024)).decode()
+    answer = stack.call("POST", "/videos", wan_request(reference_urls=[inline, inline]))
+    assert answer.status == 413
+    assert answer.body["error"]["code"] == "too_large"
+    assert "uploads/" in answer.body["error"]["message"]
+    assert stack.item_count() == 0
+
+
+def test_a_data_uri_is_never_told_back(stack: Stack) -> None:
+    inline = "data:image/png;base64," + base64.b64encode(png()).decode()
+    answer = stack.call("POST", "/videos", wan_request(reference_urls=[inline]))
+    job_id = answer.body["id"]
+    (told,) = answer.body["request"]["input"]["reference_urls"]
+    assert told.startswith(f"s3://{stack.bucket}/uploads/{OWNER}/{job_id}/1")
+    assert stack.read(told.removeprefix(f"s3://{stack.bucket}/")) == png()
+
+
+@pytest.mark.parametrize("prefix", ["uploads/somebody/", "inbox/somebody/", "videos/", "uploads/key-id-of-alice2/"])
+def test_a_reference_into_somebody_else_s_prefix_is_refused(stack: Stack, prefix: str) -> None:
+    stack.put(f"{prefix}face.png", png())
+    answer = stack.call("POST", "/videos", wan_request(reference_urls=[f"s3://{stack.bucket}/{prefix}face.png"]))
+    assert answer.status == 400
+    assert codes(answer) == [("input.reference_urls[0]", "001028004")]
+
+
+# --- Idempotency-Key ---------------------------------------------------------------------------------------------
+
+
+def test_the_same_key_gives_the_original_job(stack: Stack) -> None:
+    event = event_file("serve_api", "create_video_with_key")
+    first, again = (stack.invoke("serve_api", event) for _ in range(2))
+    assert (first["statusCode"], again["statusCode"]) == (202, 200)
+    assert json.loads(first["body"])["id"] == json.loads(again["body"])["id"]
+    assert stack.item_count() == 1
+    assert len(stack.executions()) == 1
+
+
+def test_the_order_of_a_body_s_fields_does_not_make_it_another_one(stack: Stack) -> None:
+    headers = {"Idempotency-Key": "k"}
+    body = wan_request(parameters={"size": "1280*720", "duration": 5})
+    turned = dict(reversed(body.items()))
+    assert stack.create_job(body, headers=headers) == stack.create_job(turned, headers=headers)
+
+
+def test_the_same_key_with_another_body_is_a_409(stack: Stack) -> None:
+    headers = {"Idempotency-Key": "k"}
+    stack.create_job(headers=headers)
+    answer = stack.call("POST", "/videos", wan_request(prompt="character1 sleeps"), headers=headers)
+    assert answer.status == 409
+    assert answer.body["error"]["code"] == "conflict"
+    assert stack.item_count() == 1
+
+
+def test_the_same_key_of_another_owner_is_another_job(stack: Stack) -> None:
+    headers = {"Idempotency-Key": "k"}
+    mine = stack.create_job(headers=headers)
+    assert stack.create_job(headers=headers, owner="key-id-of-bob") != mine
+
+
+def test_a_key_that_comes_again_after_the_end_still_gives_the_original_job(stack: Stack, wan: InProcessMock) -> None:
+    headers = {"Idempotency-Key": "k"}
+    job_id = stack.create_job(headers=headers)
+    stack.finish(job_id, execution_status="ABORTED")
+    answer = stack.call("POST", "/videos", wan_request(), headers=headers)
+    assert (answer.status, answer.body["id"], answer.body["status"]) == (200, job_id, "failed")
+
+
+def test_a_repeat_starts_the_workflow_that_the_first_call_could_not_start(
+    stack: Stack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    headers = {"Idempotency-Key": "k"}
+    with monkeypatch.context() as patch:
+        patch.setattr(aws.stepfunctions(), "start_execution", _unreachable)
+        assert stack.call("POST", "/videos", wan_request(), headers=headers).status == 202
+    assert stack.executions() == []
+    job_id = stack.create_job(headers=headers)
+    assert stack.executions() == [job_id]
+
+
+def _unreachable(**_: Any) -> None:
+    raise ConnectTimeoutError(endpoint_url="https://states.example")
+
+
+@pytest.mark.parametrize("key", ["", "x" * 256, "line\nbreak"])
+def test_a_key_that_is_none_is_a_400(stack: Stack, key: str) -> None:
+    answer = stack.call("POST", "/videos", wan_request(), headers={"Idempotency-Key": key})
+    assert answer.status == 400
+    assert codes(answer) == [("Idempotency-Key", "invalid_request")]
+
+
+def test_the_longest_key_is_taken(stack: Stack) -> None:
+    assert stack.call("POST", "/videos", wan_request(), headers={"Idempotency-Key": "x" * 255}).status == 202
+
+
+# --- Money -------------------------------------------------------------------------------------------------------
+
+
+def test_a_job_over_the_budget_is_a_402_and_nothing_is_written(stack: Stack) -> None:
+    stack.template.parameters["MaxCostPerJobUsd"] = "0.74"
+    answer = stack.call("POST", "/videos", wan_request())
+    assert answer.status == 402
+    assert answer.body["error"]["code"] == "budget_exceeded"
+    assert "0.75" in answer.body["error"]["message"]
+    assert stack.item_count() == 0
+
+
+def test_the_daily_budget_is_reserved_by_each_job_and_a_new_day_starts_anew(stack: Stack, clock: FakeClock) -> None:
+    stack.template.parameters["DailyBudgetUsd"] = "1.50"
+    stack.create_job()
+    stack.create_job()
+    answer = stack.call("POST", "/videos", wan_request())
+    assert answer.status == 402
+    assert "1.5" in answer.body["error"]["message"]
+    clock.advance(86400)
+    assert stack.call("POST", "/videos", wan_request()).status == 202
+
+
+# --- GET and DELETE ----------------------------------------------------------------------------------------------
+
+
+def test_a_running_job_tells_its_progress_and_when_to_ask_again(
+    stack: Stack, wan: InProcessMock, clock: FakeClock
+) -> None:
+    job_id = stack.ready_job()
+    stack.submit(job_id)
+    clock.advance(160)
+    answer = stack.call("GET", f"/videos/{job_id}")
+    assert answer.status == 200
+    assert answer.body["status"] == "processing"
+    assert 40 <= answer.body["progress"] <= 95
+    assert 1 <= int(answer.headers["Retry-After"]) <= 60
+    assert [attempt["task_id"] for attempt in answer.body["attempts"]] == [stack.job(job_id).task_id]
+
+
+def test_a_finished_job_has_the_video_s_presigned_url_and_its_cost(
+    stack: Stack, wan: InProcessMock, clock: FakeClock
+) -> None:
+    job_id = stack.ready_job()
+    stack.submit(job_id)
+    clock.advance(5)
+    stack.poll(job_id)
+    stack.store(job_id)
+    stack.finish(job_id, polls=1)
+    answer = stack.call("GET", f"/videos/{job_id}")
+    assert answer.body["status"] == "completed"
+    assert answer.body["progress"] == 100
+    assert answer.body["usage"] == {"cost": "0.75", "discount": 0}
+    assert answer.body["polls"] == 1
+    assert "Retry-After" not in answer.headers
+    (output,) = answer.body["output"]
+    url = urlsplit(output["content"][0]["url"])
+    assert url.path.endswith(f"videos/{job_id}.mp4")
+    assert parse_qs(url.query)["X-Amz-Expires"] == ["3600"]
+    assert output["jobId"] == stack.job(job_id).task_id
+    assert stack.read(f"videos/{job_id}.mp4") == mp4(5000)
+
+
+@pytest.mark.parametrize("job_id", ["vid_00000000000000000000000000", "vid_x", "..", "%2e%2e", "a" * 300])
+def test_a_job_that_does_not_exist_is_a_404(stack: Stack, job_id: str) -> None:
+    for method in ("GET", "DELETE"):
+        answer = stack.call(method, f"/videos/{job_id}")
+        assert answer.status == 404
+        assert answer.body["error"]["code"] == "not_found"
+        assert set(answer.body["error"]) == ERROR_SHAPE
+
+
+def test_another_owner_s_job_cannot_be_told_from_none(stack: Stack) -> None:
+    job_id = stack.create_job()
+    for method in ("GET", "DELETE"):
+        other = stack.call(method, f"/videos/{job_id}", owner="key-id-of-bob")
+        none = stack.call(method, "/videos/vid_00000000000000000000000000", owner="key-id-of-bob")
+        assert (other.status, other.body) == (404, none.body)
+    assert stack.job(job_id).failure is None
+
+
+def test_without_a_key_as_under_sam_local_the_owner_is_local(stack: Stack) -> None:
+    job_id = stack.create_job(owner=None)
+    assert stack.job(job_id).owner == "local"
+    assert stack.call("GET", f"/videos/{job_id}", owner=None).status == 200
+
+
+def test_cancelling_a_waiting_job_is_free_and_stops_its_workflow(stack: Stack) -> None:
+    job_id = stack.create_job()
+    answer = stack.call("DELETE", f"/videos/{job_id}")
+    assert answer.status == 202
+    assert answer.body["cancel_requested"] is True
+    assert stack.finish(job_id, execution_status="ABORTED")["status"] == "canceled"
+    again = stack.call("DELETE", f"/videos/{job_id}")
+    assert (again.status, again.body["error"]["code"]) == (409, "conflict")
+
+
+@pytest.mark.parametrize(("method", "path"), [("GET", "/nothing"), ("PUT", "/videos"), ("PATCH", "/videos/x")])
+def test_a_path_or_method_that_is_not_there_is_a_404_in_our_shape(stack: Stack, method: str, path: str) -> None:
+    answer = stack.call(method, path)
+    assert answer.status == 404
+    assert set(answer.body["error"]) == ERROR_SHAPE
+
+
+# --- Lists, uploads, estimates, purge ----------------------------------------------------------------------------
+
+
+def test_a_list_holds_the_owner_s_jobs_alone_newest_first_page_by_page(stack: Stack, clock: FakeClock) -> None:
+    mine = []
+    for _ in range(3):
+        mine.append(stack.create_job())
+        stack.create_job(owner="key-id-of-bob")
+        clock.advance(1)
+    first = stack.call("GET", "/videos", queryStringParameters={"limit": "2"})
+    assert first.status == 200
+    second = stack.call("GET", "/videos", queryStringParameters={"limit": "2", "cursor": first.body["next_cursor"]})
+    listed = [video["id"] for page in (first, second) for video in page.body["videos"]]
+    assert listed == mine[::-1]
+    assert second.body["next_cursor"] is None
+
+
+def test_a_list_can_be_of_one_status(stack: Stack) -> None:
+    ended = stack.create_job()
+    stack.create_job()
+    stack.finish(ended, execution_status="ABORTED")
+    answer = stack.call("GET", "/videos", queryStringParameters={"status": "failed"})
+    assert [video["id"] for video in answer.body["videos"]] == [ended]
+
+
+def test_another_owner_s_cursor_leads_into_one_s_own_list_alone(stack: Stack, clock: FakeClock) -> None:
+    for _ in range(2):
+        stack.create_job()
+        clock.advance(1)
+    cursor = stack.call("GET", "/videos", queryStringParameters={"limit": "1"}).body["next_cursor"]
+    answer = stack.call("GET", "/videos", owner="key-id-of-bob", queryStringParameters={"cursor": cursor})
+    assert (answer.status, answer.body["videos"]) == (200, [])
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("limit", "0"),
+        ("limit", "101"),
+        ("limit", "2.0"),
+        ("limit", "-1"),
+        ("status", "done"),
+        ("cursor", "%%%"),
+        ("cursor", "aGVsbG8"),
+        ("cursor", "ü"),
+    ],
+)
+def test_a_wrong_query_parameter_is_a_400_by_name(stack: Stack, name: str, value: str) -> None:
+    answer = stack.call("GET", "/videos", queryStringParameters={name: value})
+    assert answer.status == 400
+    assert codes(answer) == [(name, "invalid_request")]
+
+
+def test_an_upload_s_place_is_bound_to_owner_type_and_size(stack: Stack) -> None:
+    answer = stack.call("POST", "/uploads", {"content_type": "image/png", "bytes": 1000})
+    assert answer.status == 201
+    key = answer.body["fields"]["key"]
+    assert key.startswith(f"uploads/{OWNER}/")
+    assert key.endswith(".png")
+    assert answer.body["reference"] == f"s3://{stack.bucket}/{key}"
+    assert answer.body["expires_at"] == "2026-01-31T13:00:00.000Z"
+    policy = json.loads(base64.b64decode(answer.body["fields"]["policy"]))
+    assert ["content-length-range", 1, 1000] in policy["conditions"]
+    assert {"Content-Type": "image/png"} in policy["conditions"]
+    stack.put(key, png())
+    assert stack.create_job(wan_request(reference_urls=[answer.body["reference"]]))
+
+
+@pytest.mark.parametrize(
+    ("body", "fields"),
+    [
+        ({"content_type": "image/gif", "bytes": 1}, ["content_type"]),
+        ({"content_type": "image/png", "bytes": 0}, ["bytes"]),
+        ({"content_type": "image/png", "bytes": 10 * 1024 * 1024 + 1}, ["bytes"]),
+        ({"content_type": "image/png", "bytes": True}, ["bytes"]),
+        ({"bytes": "1"}, ["content_type", "bytes"]),
+        ({"content_type": "image/png", "bytes": 1, "name": "x"}, ["name"]),
+        ([], ["body"]),
+    ],
+)
+def test_an_upload_that_the_provider_would_not_take_gets_no_place(
+    stack: Stack, body: object, fields: list[str]
+) -> None:
+    answer = stack.call("POST", "/uploads", body)
+    assert answer.status == 400
+    assert [field for field, _ in codes(answer)] == fields
+
+
+def test_an_estimate_pays_nothing_and_writes_nothing(stack: Stack) -> None:
+    answer = stack.call("POST", "/estimates", wan_request(parameters={"size": "1280*720", "duration": 10}))
+    assert answer.status == 200
+    assert answer.body == {"cost_usd": "1.00", "tier": "720P", "seconds": 10, "warnings": [], "violations": []}
+    assert stack.item_count() == 0
+
+
+def test_an_estimate_of_an_invalid_request_tells_what_is_wrong_and_what_can_be_told(stack: Stack) -> None:
+    answer = stack.call("POST", "/estimates", wan_request(reference_urls=[], parameters={"size": "1:1"}))
+    assert answer.status == 200
+    assert (answer.body["cost_usd"], answer.body["tier"], answer.body["seconds"]) == (None, None, 5)
+    assert [violation["code"] for violation in answer.body["violations"]] == ["001028001", "invalid_request"]
+
+
+def test_a_purge_leaves_nothing_of_a_finished_job(stack: Stack, wan: InProcessMock, clock: FakeClock) -> None:
+    inline = "data:image/png;base64," + base64.b64encode(png()).decode()
+    job_id = stack.ready_job(wan_request(reference_urls=[inline]))
+    refused = stack.call("DELETE", f"/videos/{job_id}", queryStringParameters={"purge": "true"})
+    assert (refused.status, refused.body["error"]["code"]) == (409, "conflict")
+    stack.submit(job_id)
+    clock.advance(5)
+    stack.poll(job_id)
+    stack.store(job_id)
+    stack.finish(job_id)
+    answer = stack.call("DELETE", f"/videos/{job_id}", queryStringParameters={"purge": "true"})
+    assert (answer.status, answer.body) == (204, None)
+    assert stack.keys() == []
+    assert stack.call("GET", f"/videos/{job_id}").status == 404
+
+
+# --- When something breaks ---------------------------------------------------------------------------------------
+
+
+def test_a_passing_fault_of_aws_is_a_503_that_says_when_to_come_back(
+    stack: Stack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def throttled(**_: Any) -> None:
+        error = {"Error": {"Code": "ThrottlingException"}, "ResponseMetadata": {"HTTPStatusCode": 400}}
+        raise ClientError(error, "PutItem")  # type: ignore[arg-type]
+
+    monkeypatch.setattr(aws.dynamodb(), "put_item", throttled)
+    answer = stack.call("POST", "/videos", wan_request())
+    assert answer.status == 503
+    assert answer.body["error"]["code"] == "unavailable"
+    assert answer.headers["Retry-After"] == "5"
+    assert stack.executions() == []
+
+
+def test_a_bug_is_a_500_without_its_story_and_is_logged_whole(
+    stack: Stack, monkeypatch: pytest.MonkeyPatch, log: LogLines
+) -> None:
+    def broken(*_: object) -> None:
+        raise KeyError("the secret detail")
+
+    monkeypatch.setattr("wanflow.records.JobRecords.get", broken)
+    answer = stack.call("GET", "/videos/vid_00000000000000000000000000")
+    assert answer.status == 500
+    assert answer.body == {
+        "error": {"code": "internal_error", "message": "something broke on our side", "violations": []}
+    }
+    assert "the secret detail" in log.text
+
+
+def test_no_reference_s_content_or_signature_is_ever_logged(stack: Stack, wan: InProcessMock, log: LogLines) -> None:
+    inline = "data:image/png;base64," + base64.b64encode(png()).decode()
+    job_id = stack.ready_job(wan_request(reference_urls=[inline]))
+    stack.submit(job_id)
+    stack.call("GET", f"/videos/{job_id}")
+    assert "task submitted" in log.text
+    assert inline[40:80] not in log.text
+    assert "X-Amz-Signature=" not in log.text
+    assert "test-key" not in log.text
+
+
+# --- The events that `sam local invoke` gets ---------------------------------------------------------------------
+
+
+def test_the_example_events_are_answered(stack: Stack) -> None:
+    created = stack.invoke("serve_api", event_file("serve_api", "create_video"))
+    assert created["statusCode"] == 202
+    job_id = json.loads(created["body"])["id"]
+    for variant, status in (("get_video", 200), ("cancel_video", 202)):
+        text = json.dumps(event_file("serve_api", variant)).replace("vid_06f9c6t2rw0000000000000000", job_id)
+        assert stack.invoke("serve_api", json.loads(text))["statusCode"] == status
+
+
+def test_a_missing_variable_fails_by_name_at_the_first_call(stack: Stack, monkeypatch: pytest.MonkeyPatch) -> None:
+    stack.create_job()
+    monkeypatch.delenv("PRICE_720P_PER_SECOND")
+    clear_wiring()
+    app = importlib.import_module("functions.serve_api.app")
+    with pytest.raises(Exception, match="PRICE_720P_PER_SECOND is not set"):
+        app.lambda_handler(proxy_event("GET", "/videos/x"), FakeLambdaContext())

@@ -1,0 +1,1 @@
+"""The layer, module by module, without a socket."""
