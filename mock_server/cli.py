@@ -43,6 +43,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
+def console() -> None:
+    """The console script `wan-mock`."""
+    sys.exit(main())
+
+
 async def _serve(host: str, port: int, settings: Settings) -> None:
     loop = asyncio.get_running_loop()
     ended = asyncio.Event()

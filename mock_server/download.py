@@ -59,7 +59,9 @@ class DownloadRoute:
             watermark=parameters.watermark,
             prompt=task.draft.prompt[:PROMPT_CHARACTERS],
             details=_details(task),
-            references=tuple(data for digest in task.digests if (data := store.get(digest)) is not None),
+            references=tuple(
+                store.get(task.digests.get(index, "")) or b"" for index in range(len(task.draft.references))
+            ),
             audio_track=store.get(task.audio_digest) if task.audio_digest else None,
         )
         return self._state.renderer.render(clip)

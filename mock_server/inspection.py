@@ -62,12 +62,15 @@ class BrokenRuleError(Exception):
 
 @dataclass(slots=True)
 class Inspection:
-    """What was found. `refusal`: the submit is refused. `doom`: the task fails. `media` and `audio` are for the video,
-    each with its SHA-256 as a name."""
+    """What was found. `refusal`: the submit is refused. `doom`: the task fails.
+
+    `media` (by the reference's index, as far as they were looked into) and `audio` are for the video, each content with
+    its SHA-256 as a name.
+    """
 
     refusal: InvalidRequestError | None = None
     doom: Failure | None = None
-    media: list[tuple[str, bytes]] = field(default_factory=list)
+    media: dict[int, tuple[str, bytes]] = field(default_factory=dict)
     audio: tuple[str, bytes] | None = None
 
 
@@ -126,7 +129,7 @@ class Inspector:
     def _reference(self, data: bytes, index: int, found: Inspection) -> bool:
         """Check one reference and keep it for the video; says whether it is a video."""
         facts, named = self._checked(data, _name(index), ("image", "video"), BAD_REFERENCE)
-        found.media.append(named)
+        found.media[index] = named
         return facts.kind == "video"
 
     def _checked(self, data: bytes, name: str, kinds: tuple[str, ...], code: str) -> tuple[Facts, tuple[str, bytes]]:

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import re
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from .clock import iso
+from .directives import STAGES
+from .errors import InvalidRequestError
 
 KEPT_BODY_BYTES = 4096
 LISTED_IN_MISMATCH = 10
+NO_ANSWER = "none"
+"""The status of a request that was never answered, as a filter."""
 
 
 @dataclass(slots=True)
@@ -63,7 +68,7 @@ class Entry:
 _FILTERS: dict[str, Callable[[Entry, str], bool]] = {
     "stage": lambda entry, wanted: entry.stage == wanted,
     "method": lambda entry, wanted: entry.method == wanted.upper(),
-    "status": lambda entry, wanted: str(entry.status) == wanted,
+    "status": lambda entry, wanted: str(entry.status or NO_ANSWER) == wanted,
     "account": lambda entry, wanted: entry.account == wanted,
     "task_id": lambda entry, wanted: entry.task_id == wanted,
     "fault": lambda entry, wanted: wanted in (entry.fault or ""),
@@ -71,6 +76,15 @@ _FILTERS: dict[str, Callable[[Entry, str], bool]] = {
     "prompt": lambda entry, wanted: wanted in (entry.prompt or ""),
 }
 FILTERS = tuple(_FILTERS)
+_SHAPES = {"stage": re.compile("|".join(STAGES)), "status": re.compile(rf"[1-5]\d\d|{NO_ANSWER}")}
+
+
+def check_filter(name: str, wanted: str) -> None:
+    """Raises InvalidRequestError for a filter that is unknown, or that no entry could ever fulfil."""
+    if name not in FILTERS:
+        raise InvalidRequestError(f"unknown filter {name[:60]!r}; known: {', '.join(FILTERS)}")
+    if name in _SHAPES and not _SHAPES[name].fullmatch(wanted):
+        raise InvalidRequestError(f"{name} must match {_SHAPES[name].pattern}")
 
 
 class Journal:

@@ -91,7 +91,8 @@ class SubmitRoute:
 
     def _create(self, taken: _Taken, inspection: Inspection) -> Task:
         state, parameters = self._state, taken.draft.parameters
-        for digest, data in (*inspection.media, *([inspection.audio] if inspection.audio else [])):
+        contents = [*inspection.media.values(), *([inspection.audio] if inspection.audio else [])]
+        for digest, data in contents:
             state.media.put(digest, data)
         now = state.clock.now()
         chosen_seed = state.ids.getrandbits(31)
@@ -105,7 +106,7 @@ class SubmitRoute:
             link_token=f"{state.ids.getrandbits(128):032x}",
             seed=chosen_seed if parameters.seed is None else parameters.seed,
             cost_usd=state.cost(taken.draft.tier, parameters.duration),
-            digests=tuple(digest for digest, _ in inspection.media),
+            digests={index: digest for index, (digest, _) in inspection.media.items()},
             audio_digest=inspection.audio[0] if inspection.audio else None,
             doom=inspection.doom,
         )

@@ -7,7 +7,7 @@ queued -> processing -> completed
 from __future__ import annotations
 
 import heapq
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import NamedTuple
@@ -37,7 +37,8 @@ class Task:
     """One video being made. Moments are virtual seconds since the epoch; `cost_usd` is due only when it completes.
 
     `doom` is what the references did to it (it fails as soon as it starts), `faults` what its prompt asks for,
-    `strikes` how often each of these struck. `digests` name its reference media in the media store.
+    `strikes` how often each of these struck. `digests` name its reference media in the media store, by
+    index.
     """
 
     id: str
@@ -49,7 +50,7 @@ class Task:
     link_token: str
     seed: int
     cost_usd: Decimal
-    digests: tuple[str, ...] = ()
+    digests: Mapping[int, str]
     audio_digest: str | None = None
     doom: Failure | None = None
     status: str = QUEUED

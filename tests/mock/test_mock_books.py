@@ -70,12 +70,13 @@ def test_the_journal_lists_and_filters_every_request_to_the_provider(door: Door)
     assert numbers("?method=post&limit=2") == [3, 4]
     lost = door.admin("GET", "requests?fault=lost-answer").json["requests"][0]
     assert (lost["status"], lost["task_id"] is not None) == (None, True)
+    assert numbers("?status=none") == [lost["number"]]
     assert lost["account"] == account_name("test-key")
     assert door.admin("GET", "requests?status=401").json["requests"][0]["account"] is None
 
 
 def test_an_unknown_filter_or_limit_is_refused(door: Door) -> None:
-    for query in ("?colour=red", "?limit=0", "?limit=-1", "?limit=x", "?limit=99999999"):
+    for query in ("?colour=red", "?stage=upload", "?status=x", "?limit=0", "?limit=-1", "?limit=x", "?limit=99999999"):
         assert door.admin("GET", f"requests{query}").status == 400
 
 

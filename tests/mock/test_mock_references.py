@@ -159,7 +159,7 @@ def test_a_task_keeps_no_decoded_media_and_one_copy_of_each_for_the_videos(open_
         door.submit(request_with(references=[data_uri(big), data_uri(big)]))
     tasks = door.simulator.state.tasks.newest(5)
     assert all(reference.data is None for task in tasks for reference in task.draft.references)
-    assert {digest for task in tasks for digest in task.digests} == {tasks[0].digests[0]}
+    assert {digest for task in tasks for digest in task.digests.values()} == {tasks[0].digests[0]}
 
 
 def test_the_clip_gets_the_pictures_the_parameters_and_the_sound(open_door: Any) -> None:
@@ -172,7 +172,11 @@ def test_the_clip_gets_the_pictures_the_parameters_and_the_sound(open_door: Any)
 
     door: Door = open_door(renderer=Recorder())
     with web_server({"/song": sound(4)}) as url:
-        document = with_input(prompt="字" * 1600, audio_url=f"{url}/song", reference_urls=[data_uri(picture())])
+        document = with_input(
+            prompt="字" * 1600,
+            audio_url=f"{url}/song",
+            reference_urls=["https://example.com/a.png", data_uri(picture())],
+        )
         task = door.created(
             {**document, "parameters": {"size": "832*1088", "duration": 7, "watermark": True, "seed": 5}}
         )
@@ -181,6 +185,6 @@ def test_the_clip_gets_the_pictures_the_parameters_and_the_sound(open_door: Any)
     (clip,) = clips
     assert (clip.width, clip.height, clip.duration_seconds, clip.audio, clip.watermark) == (832, 1088, 7, True, True)
     assert clip.prompt == "字" * 1500
-    assert clip.references == (picture(),)
+    assert clip.references == (b"", picture())
     assert clip.audio_track == sound(4)
     assert ("seed", "5") in clip.details
