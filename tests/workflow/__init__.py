@@ -1,0 +1,1 @@
+"""The workflow file itself, run by an interpreter of the States Language."""
