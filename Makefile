@@ -46,7 +46,7 @@ check: $(SETUP) ## Lint, types, template, workflow
 	$(VENV)/ruff format --check .
 	$(VENV)/mypy layers/common/wanflow mock_server functions local
 	$(VENV)/cfn-lint template.yaml
-	$(VENV)/statelint statemachine/*.asl.json
+	$(VENV)/python -m local.lint_workflows statemachine/*.asl.json
 	$(VENV)/python -m pytest -q tests/local/test_substitutions.py
 
 .PHONY: fmt

@@ -1,4 +1,4 @@
-"""Accepting a job: validate, price, keep the references, write the record, start the workflow."""
+"""Accepting a job: validate, price, keep the references, write the record. `Executions.start_job` does the rest."""
 
 import hashlib
 import json
@@ -10,12 +10,11 @@ from typing import Any
 from wanflow.budget import Budget
 from wanflow.clock import Clock, after, to_text
 from wanflow.delivery import check_inline_size, keep_inline_references
-from wanflow.errors import AwsUnavailable, Conflict, InvalidRequest, NotFound, Violation
-from wanflow.executions import Executions
+from wanflow.errors import Conflict, InvalidRequest, NotFound, Violation
 from wanflow.files import Files
 from wanflow.ids import derived_job_id, new_job_id
 from wanflow.inspection import inspect_references, names_objects
-from wanflow.jobs import Job, Source
+from wanflow.jobs import Job, Lane, Source
 from wanflow.pricing import TIER_OF_SIZE, Prices
 from wanflow.records import FINISH_GRACE_SECONDS, BudgetFull, JobRecords
 from wanflow.validation import RequestWarning, ValidRequest, billed_parameters, validate
@@ -38,7 +37,6 @@ class Intake:
         self,
         records: JobRecords,
         files: Files,
-        executions: Executions,
         budget: Budget,
         *,
         prices: Prices,
@@ -47,24 +45,27 @@ class Intake:
     ) -> None:
         self._records = records
         self._files = files
-        self._executions = executions
         self._budget = budget
         self._prices = prices
         self._clock = clock
         self._randbits = randbits
 
-    def accept(self, body: object, owner: str, source: Source, key: str | None = None) -> Accepted:
-        """Register a job and start its workflow; see `register`."""
-        accepted = self.register(body, owner, source, key)
-        self.start(accepted.job)
-        return accepted
-
-    def register(self, body: object, owner: str, source: Source, key: str | None = None) -> Accepted:
+    def register(
+        self,
+        body: object,
+        owner: str,
+        source: Source,
+        key: str | None = None,
+        *,
+        own_key: str | None = None,
+        lane: Lane = "interactive",
+    ) -> Accepted:
         """Turn a request into a job that is still to be started, or give the original job for a key that came before.
 
         Args:
             body: the request as parsed from JSON.
             key: the idempotency key; the same key of the same owner always leads to the same job.
+            own_key: an object that is known to be the owner's, wherever it lies.
 
         Raises:
             InvalidRequest, TooLarge: nothing was written.
@@ -72,12 +73,12 @@ class Intake:
             BudgetExceeded: a spending limit would be passed; nothing was written but inline references.
             AwsUnavailable: nothing that will be paid for was started.
         """
-        request = validate(body, self._files.of_owner(owner))
+        request = validate(body, self._files.of_owner(owner, own_key))
         check_inline_size(request)
         now = self._clock()
         cost = self._prices.estimate(request.size, request.duration_seconds)
         self._budget.check_job(cost)
-        job_id = derived_job_id(owner, f"{source.kind}:{key}") if key is not None else new_job_id(now, self._randbits)
+        job_id = keyed_job_id(owner, source, key) if key is not None else new_job_id(now, self._randbits)
         found = self._inspect(request, job_id if key is not None else None)
         job = Job(
             id=job_id,
@@ -93,6 +94,7 @@ class Intake:
             warnings=tuple(warning.as_dict() for warning in (*request.warnings, *found)),
             check_after=after(now, FINISH_GRACE_SECONDS),
             reservation=self._budget.reservation(owner, cost),
+            lane=lane,
         )
         return self._write(job)
 
@@ -154,15 +156,10 @@ class Intake:
         except BudgetFull as error:
             raise self._budget.exceeded(held, job.owner) from error
 
-    def start(self, job: Job) -> None:
-        """Start a job's workflow; twice is harmless, and what fails here the reconciler does later."""
-        if job.is_final:
-            return
-        try:
-            self._executions.start(job.id)
-        except AwsUnavailable:
-            # The record is written, so the job is ours: reconcile_jobs starts what nobody started.
-            logger.exception("workflow not started yet", extra={"job_id": job.id})
+
+def keyed_job_id(owner: str, source: Source, key: str) -> str:
+    """The id of the job that this key always leads to; keys of the API and of S3 never meet."""
+    return derived_job_id(owner, f"{source.kind}:{key}")
 
 
 def fingerprint(body: object) -> str:

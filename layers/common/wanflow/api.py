@@ -11,6 +11,7 @@ from wanflow.cancel import Canceller
 from wanflow.clock import Clock, from_text
 from wanflow.documents import job_document
 from wanflow.errors import InvalidRequest, NotFound, UnsupportedMediaType, Violation, WanflowError
+from wanflow.executions import Executions
 from wanflow.files import Files
 from wanflow.ids import is_job_id
 from wanflow.jobs import Job, Source, to_json
@@ -33,6 +34,7 @@ class Api:
     def __init__(
         self,
         intake: Intake,
+        executions: Executions,
         canceller: Canceller,
         purger: Purger,
         uploads: Uploads,
@@ -43,6 +45,7 @@ class Api:
         clock: Clock,
     ) -> None:
         self._intake = intake
+        self._executions = executions
         self._canceller = canceller
         self._purger = purger
         self._uploads = uploads
@@ -67,7 +70,8 @@ class Api:
 
     def create_video(self) -> Response[str]:
         """`POST /videos`: 202 and the job, 200 for a repeated key."""
-        accepted = self._intake.accept(self._json_body(), self._owner(), Source("api"), key=self._idempotency_key())
+        accepted = self._intake.register(self._json_body(), self._owner(), Source("api"), key=self._idempotency_key())
+        self._executions.start_job(accepted.job)
         status = HTTPStatus.ACCEPTED if accepted.is_new else HTTPStatus.OK
         return self._job_response(status, accepted.job, {"Location": self._location(accepted.job)})
 

@@ -1,13 +1,17 @@
-"""The workflow's executions: one for each job, under the job's name, for ever."""
+"""Executions: one for each job, under the job's name, for ever; and one for each batch."""
 
+import logging
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from wanflow import aws
-from wanflow.jobs import to_json
+from wanflow.errors import AwsUnavailable
+from wanflow.jobs import Job, to_json
 
 if TYPE_CHECKING:
     from mypy_boto3_stepfunctions.client import SFNClient
+
+logger = logging.getLogger("wanflow")
 
 
 class Executions:
@@ -17,13 +21,21 @@ class Executions:
         self._client = client
         self._state_machine_arn = state_machine_arn
 
-    def start(self, job_id: str) -> None:
-        """Start a job's execution; a job that has or had one keeps that."""
+    def start_job(self, job: Job) -> None:
+        """Start a job that was just registered; what fails here the reconciler does later."""
+        if job.is_final:
+            return
+        try:
+            self.start(job.id, {"job_id": job.id})
+        except AwsUnavailable:
+            # The record is written, so the job is ours: reconcile_jobs starts what nobody started.
+            logger.exception("workflow not started yet", extra={"job_id": job.id})
+
+    def start(self, name: str, state: dict[str, Any]) -> None:
+        """Start the execution of this name; one that has or had an execution keeps that."""
         try:
             with aws.naming_faults("start the workflow"):
-                self._client().start_execution(
-                    stateMachineArn=self._state_machine_arn, name=job_id, input=to_json({"job_id": job_id})
-                )
+                self._client().start_execution(stateMachineArn=self._state_machine_arn, name=name, input=to_json(state))
         except Exception as error:
             if aws.error_code(error) != "ExecutionAlreadyExists":
                 raise

@@ -34,12 +34,27 @@ class Files:
         self._client = client
         self.bucket = bucket
 
-    def of_owner(self, owner: str) -> OwnFiles:
-        """What this owner may name as `s3://…`."""
-        return OwnFiles(self.bucket, (f"uploads/{owner}/", f"inbox/{owner}/"))
+    def of_owner(self, owner: str, key: str | None = None) -> OwnFiles:
+        """What this owner may name as `s3://…`; `key` is an object that is known to be the owner's."""
+        return OwnFiles(self.bucket, (f"uploads/{owner}/", f"inbox/{owner}/"), (key,) if key else ())
 
     def url_of(self, key: str) -> str:
         return f"s3://{self.bucket}/{key}"
+
+    def user_metadata(self, key: str) -> dict[str, str]:
+        """An object's user metadata, names in lower case.
+
+        Raises:
+            NotFound: no such object.
+        """
+        try:
+            with aws.naming_faults(f"look at {key}"):
+                answer = self._client().head_object(Bucket=self.bucket, Key=key)
+        except Exception as error:
+            if aws.error_code(error) in _NO_SUCH_OBJECT:
+                raise NotFound(f"no object {key}") from error
+            raise
+        return {name.lower(): value for name, value in answer["Metadata"].items()}
 
     def put(self, key: str, content: bytes, content_type: str) -> None:
         with aws.naming_faults(f"write {key}"):

@@ -15,6 +15,7 @@ from wanflow.errors import ErrorInfo
 
 Status = Literal["queued", "submitting", "processing", "completed", "failed", "canceled"]
 AttemptState = Literal["submitting", "submitted", "not_created", "unknown", "failed"]
+Lane = Literal["interactive", "batch"]
 FINAL: frozenset[str] = frozenset({"completed", "failed", "canceled"})
 OPEN_SHARDS = 8
 
@@ -89,7 +90,7 @@ class Job:
     polls: int = 0
     ended_at: str | None = None
     check_after: str | None = None
-    lane: Literal["interactive", "batch"] = "interactive"
+    lane: Lane = "interactive"
     reservation: Reservation | None = None
     booked_usd: Decimal | None = None
     watch_until: str | None = None

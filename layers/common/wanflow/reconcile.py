@@ -77,7 +77,7 @@ class Reconciler:
     def _look_at_execution(self, job: Job) -> str:
         status = self._executions.status(job.id)
         if status is None:
-            self._executions.start(job.id)
+            self._executions.start(job.id, {"job_id": job.id})
             self._records.look_again(job.id, FINISH_GRACE_SECONDS)
             return "started"
         if status != "RUNNING":

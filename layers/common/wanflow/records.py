@@ -107,7 +107,7 @@ class JobRecords:
             start = untyped(answer["LastEvaluatedKey"]) if "LastEvaluatedKey" in answer else None
             if start is None or len(found) == limit:
                 break
-        jobs = [job for job in self._get_all(found) if status in {None, job.status}]
+        jobs = [job for job in self.get_all(found) if status in {None, job.status}]
         return Page(jobs, cursor_of(start) if start is not None else None)
 
     def _query_newest(
@@ -131,7 +131,7 @@ class JobRecords:
         with aws.naming_faults("list the jobs"):
             return self._client().query(**query)
 
-    def _get_all(self, job_ids: list[str]) -> list[Job]:
+    def get_all(self, job_ids: list[str]) -> list[Job]:
         """Read at most 100 jobs consistently, in the order of their ids; those that are gone are left out."""
         wanted = [typed(key_of(job_id)) for job_id in job_ids]
         jobs: dict[str, Job] = {}

@@ -58,6 +58,7 @@ class OwnFiles:
 
     bucket: str
     prefixes: tuple[str, ...]
+    keys: tuple[str, ...] = ()
 
     def key_of(self, url: str) -> str:
         """The object key of an `s3://` URL.
@@ -66,7 +67,7 @@ class OwnFiles:
             BadReference: another bucket or somebody else's prefix.
         """
         bucket, _, key = url.removeprefix("s3://").partition("/")
-        if bucket != self.bucket or not key.startswith(self.prefixes):
+        if bucket != self.bucket or not (key.startswith(self.prefixes) or key in self.keys):
             allowed = " or ".join(f"s3://{self.bucket}/{prefix}" for prefix in self.prefixes)
             raise BadReference(f"an s3:// reference must lie under {allowed}")
         return key
@@ -110,7 +111,7 @@ def looks_like_video(value: object) -> bool:
         return False
     if value[:5].lower() == "data:":
         return value[5:11].lower() == "video/"
-    return _ending(value.split("?", 1)[0].split("#", 1)[0]) in VIDEO_ENDINGS
+    return ending_of(value.split("?", 1)[0].split("#", 1)[0]) in VIDEO_ENDINGS
 
 
 def _parse_data_url(value: str) -> Reference:
@@ -132,7 +133,7 @@ def _parse_data_url(value: str) -> Reference:
 
 def _ending_of_url(value: str, files: OwnFiles) -> str:
     if value.startswith("s3://"):
-        return _ending(files.key_of(value))
+        return ending_of(files.key_of(value))
     if len(value) > MAX_URL_CHARACTERS:
         raise BadReference(f"is longer than {MAX_URL_CHARACTERS} characters")
     if _UNPRINTABLE.search(value):
@@ -146,9 +147,10 @@ def _ending_of_url(value: str, files: OwnFiles) -> str:
         raise BadReference("must be a http(s), data: or s3:// URL")
     if not host:
         raise BadReference("has no host")
-    return _ending(unquote(parts.path))
+    return ending_of(unquote(parts.path))
 
 
-def _ending(path: str) -> str:
+def ending_of(path: str) -> str:
+    """The ending of the last segment of a path or key, in lower case; "" when there is none."""
     name = path.rsplit("/", 1)[-1]
     return name.rsplit(".", 1)[-1].lower() if "." in name else ""

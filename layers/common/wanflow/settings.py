@@ -44,6 +44,14 @@ class ExecutionSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class BatchSettings:
+    """What starting a batch needs: the map's workflow, and how many rows are under way at once."""
+
+    batch_state_machine_arn: str
+    batch_concurrency: int
+
+
+@dataclass(frozen=True, slots=True)
 class SlotSettings:
     """What handing slots out needs."""
 

@@ -15,13 +15,13 @@ import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 from wanflow import aws
 from wanflow.clock import Clock, after, to_text
 from wanflow.gate import GateState, SubmitGate
 from wanflow.items import typed, untyped
-from wanflow.jobs import Job, to_json
+from wanflow.jobs import Job, Lane, to_json
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.client import DynamoDBClient
@@ -29,7 +29,6 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("wanflow")
 
-Lane = Literal["interactive", "batch"]
 LANES: tuple[Lane, ...] = ("interactive", "batch")
 BATCH_TURN = 5
 """Every fifth call goes to the batch lane when both wait; all others go to the interactive lane first."""

@@ -16,10 +16,19 @@ from wanflow.files import Files
 from wanflow.polling import PollSchedule
 from wanflow.pricing import Prices
 from wanflow.records import JobRecords
-from wanflow.settings import AcceptSettings, ExecutionSettings, SlotSettings, StoreSettings, WanSettings, load
+from wanflow.settings import (
+    AcceptSettings,
+    BatchSettings,
+    ExecutionSettings,
+    SlotSettings,
+    StoreSettings,
+    WanSettings,
+    load,
+)
 
 if TYPE_CHECKING:
     from wanflow.api import Api
+    from wanflow.batches import BatchRows
     from wanflow.finish import Finisher
     from wanflow.gate import SubmitGate
     from wanflow.inbox import Inbox
@@ -38,6 +47,11 @@ def _stores() -> tuple[JobRecords, Files]:
 @cache
 def _executions() -> Executions:
     return Executions(aws.stepfunctions, load(ExecutionSettings, os.environ).state_machine_arn)
+
+
+@cache
+def _settings() -> AcceptSettings:
+    return load(AcceptSettings, os.environ)
 
 
 @cache
@@ -60,7 +74,9 @@ def _gate_and_slots() -> "tuple[SubmitGate, Slots]":
     return gate, slots
 
 
-def _intake(settings: AcceptSettings) -> Intake:
+@cache
+def _intake() -> Intake:
+    settings = _settings()
     records, files = _stores()
     limits = Limits(
         per_job=settings.max_cost_per_job_usd,
@@ -70,7 +86,6 @@ def _intake(settings: AcceptSettings) -> Intake:
     return Intake(
         records,
         files,
-        _executions(),
         Budget(aws.dynamodb, load(StoreSettings, os.environ).table_name, limits=limits, clock=utc_now),
         prices=Prices(settings.price_720p_per_second, settings.price_1080p_per_second),
         clock=utc_now,
@@ -85,26 +100,38 @@ def api() -> "Api":
     from wanflow.purge import Purger  # noqa: PLC0415
     from wanflow.uploads import Uploads  # noqa: PLC0415
 
-    settings = load(AcceptSettings, os.environ)
     records, files = _stores()
     return Api(
-        _intake(settings),
+        _intake(),
+        _executions(),
         Canceller(records, _executions()),
         Purger(records, files),
         Uploads(files, clock=utc_now, randbits=secrets.randbits),
         records,
         files,
-        schedule=PollSchedule(settings.typical_render_seconds),
+        schedule=PollSchedule(_settings().typical_render_seconds),
         clock=utc_now,
     )
 
 
 @cache
 def inbox() -> "Inbox":
+    from wanflow.batches import BatchIntake  # noqa: PLC0415
     from wanflow.inbox import Inbox  # noqa: PLC0415
 
+    settings = load(BatchSettings, os.environ)
     _, files = _stores()
-    return Inbox(_intake(load(AcceptSettings, os.environ)), files)
+    maps = Executions(aws.stepfunctions, settings.batch_state_machine_arn)
+    batches = BatchIntake(files, maps, concurrency=settings.batch_concurrency)
+    return Inbox(_intake(), batches, _executions(), files)
+
+
+@cache
+def batch_rows() -> "BatchRows":
+    from wanflow.batches import BatchRows  # noqa: PLC0415
+
+    records, files = _stores()
+    return BatchRows(_intake(), records, files)
 
 
 @cache
