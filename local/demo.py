@@ -63,14 +63,19 @@ def run(api: WanflowApi, request: dict[str, Any], stack: Stack) -> Finished:
     """Create the job and wait for its end behind a progress bar."""
     start = time.monotonic()
     document = api.create(request)
-    job_id = document["id"]
-    with tqdm(total=100, unit="%", file=sys.stderr, bar_format="  {desc:<12}|{bar:40}| {n:3.0f} %  {elapsed}") as bar:
+    with tqdm(total=100, file=sys.stderr, bar_format="  {desc:<11}|{bar:40}| {n:3.0f} %  {elapsed} ") as bar:
         while True:
-            bar.set_description_str(document["status"], refresh=False)
-            bar.n = max(bar.n, document.get("progress") or 0)
-            bar.refresh()
+            show_progress(bar, document)
             if document["status"] in report.FINAL:
                 return Finished(document, time.monotonic() - start)
             stack.check_alive()
             time.sleep(POLL_SECONDS)
-            document = api.get(job_id)
+            document = api.get(document["id"])
+
+
+def show_progress(bar: tqdm[Any], document: dict[str, Any]) -> None:
+    """Move the bar; in a log file, where it cannot be drawn over, only for news."""
+    is_news = bar.desc != document["status"] or document["progress"] >= bar.n + 25
+    if sys.stderr.isatty() or is_news:
+        bar.n = max(bar.n, document["progress"])
+        bar.set_description_str(document["status"])

@@ -22,6 +22,8 @@ MOCK_API_KEY = "test-key"
 
 AWS_PORT_VARIABLE = "WANFLOW_AWS_PORT"
 MOCK_PORT_VARIABLE = "WANFLOW_MOCK_PORT"
+# Where endpoints.json and the logs go: a second stack beside the first needs another place, as it needs other ports.
+STATE_VARIABLE = "WANFLOW_STATE_DIR"
 
 
 @dataclass(frozen=True)
@@ -67,6 +69,7 @@ class Settings:
             aws_port=port(environ, AWS_PORT_VARIABLE, 4566),
             mock_port=mock_port,
             provider=provider(environ, mock_port),
+            state_dir=Path(environ.get(STATE_VARIABLE) or STATE).absolute(),
         )
 
 

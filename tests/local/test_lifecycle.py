@@ -1,0 +1,178 @@
+"""`make up` ends wholly: whoever is signalled, with what, once or twice, early or late."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+import requests
+
+from local.ports import free_ports
+from local.settings import ROOT
+from tests.local.waiting import eventually, process_exists
+
+
+@dataclass
+class Make:
+    """A `make` in a session of its own, as a terminal would start it."""
+
+    process: subprocess.Popen[bytes]
+    ports: list[int]
+    state: Path
+    output: Path
+
+    @property
+    def endpoints_file(self) -> Path:
+        return self.state / "endpoints.json"
+
+    def listens(self) -> bool:
+        assert self.process.poll() is None, self.output.read_text()
+        return all(port_is_open(port) for port in self.ports)
+
+    def descendants(self) -> set[int]:
+        found = {self.process.pid}
+        while more := {child for child, parent in parents().items() if parent in found} - found:
+            found |= more
+        return found
+
+    def signal(self, number: signal.Signals, *, group: bool) -> None:
+        try:
+            (os.killpg if group else os.kill)(self.process.pid, number)
+        except ProcessLookupError:
+            assert self.process.poll() is not None
+
+
+def port_is_open(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+def parents() -> dict[int, int]:
+    rows = subprocess.run(["ps", "-eo", "pid=,ppid="], capture_output=True, text=True, check=True).stdout.splitlines()
+    return {int(pid): int(parent) for pid, parent in (row.split() for row in rows)}
+
+
+def start(target: str, folder: Path) -> Make:
+    ports = free_ports(2)
+    environ = {
+        **os.environ,
+        "WANFLOW_AWS_PORT": str(ports[0]),
+        "WANFLOW_MOCK_PORT": str(ports[1]),
+        "WANFLOW_STATE_DIR": str(folder / "state"),
+    }
+    output = folder / "output"
+    with output.open("wb") as file:
+        process = subprocess.Popen(
+            ["make", target], cwd=ROOT, env=environ, stdout=file, stderr=subprocess.STDOUT, start_new_session=True
+        )
+    return Make(process, ports, folder / "state", output)
+
+
+@pytest.fixture
+def make_up(tmp_path: Path) -> Iterator[Make]:
+    make = start("up", tmp_path)
+    yield make
+    make.signal(signal.SIGKILL, group=True)
+    make.process.wait()
+
+
+def ends_wholly(make: Make, family: set[int]) -> None:
+    make.process.wait(timeout=60)
+    eventually(lambda: not any(map(process_exists, family)), "every process of the stack is gone")
+    assert not any(port_is_open(port) for port in make.ports)
+    assert not make.endpoints_file.exists()
+
+
+@pytest.mark.parametrize("times", [1, 2])
+@pytest.mark.parametrize("group", [True, False], ids=["the-whole-group", "make-alone"])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_while_the_stack_starts_leaves_nothing_behind(
+    make_up: Make, number: signal.Signals, group: bool, times: int
+) -> None:
+    eventually(make_up.listens, "the engine and the mock listen")
+    family = make_up.descendants()
+    assert len(family) >= 5
+
+    for _ in range(times):
+        make_up.signal(number, group=group)
+
+    ends_wholly(make_up, family)
+
+
+@pytest.mark.timeout(300)
+def test_the_endpoints_file_is_there_exactly_while_the_stack_answers(make_up: Make) -> None:
+    eventually(make_up.endpoints_file.exists, "the stack is up", patience_seconds=240)
+    endpoints = json.loads(make_up.endpoints_file.read_text())
+    answer = requests.get(
+        f"{endpoints['api_url']}/videos/none", headers={"x-api-key": endpoints["api_key"]}, timeout=60
+    )
+    family = make_up.descendants()
+    shown = make_up.output.read_text()
+
+    make_up.signal(signal.SIGTERM, group=False)
+
+    assert answer.status_code == 404
+    assert set(endpoints) == {
+        "api_url",
+        "api_key",
+        "wan_url",
+        "wan_api_key",
+        "aws_endpoint",
+        "region",
+        "bucket",
+        "table",
+        "state_machine_arn",
+    }
+    assert make_up.state.joinpath("endpoints.json").parent.is_dir()
+    assert f"curl -s {endpoints['api_url']}/videos" in shown
+    ends_wholly(make_up, family)
+
+
+def test_everything_goes_even_when_make_is_killed(make_up: Make) -> None:
+    eventually(make_up.listens, "the engine and the mock listen")
+    family = make_up.descendants()
+
+    make_up.signal(signal.SIGKILL, group=False)
+
+    ends_wholly(make_up, family)
+
+
+@pytest.mark.parametrize(("taken", "variable"), [(0, "WANFLOW_AWS_PORT"), (1, "WANFLOW_MOCK_PORT")])
+def test_a_taken_port_is_a_clear_error_and_nothing_is_started(tmp_path: Path, taken: int, variable: str) -> None:
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        port = other.getsockname()[1]
+        ports = free_ports(2)
+        ports[taken] = port
+        environ = {
+            **os.environ,
+            "WANFLOW_AWS_PORT": str(ports[0]),
+            "WANFLOW_MOCK_PORT": str(ports[1]),
+            "WANFLOW_STATE_DIR": str(tmp_path),
+        }
+
+        ended = subprocess.run(
+            ["make", "up"], cwd=ROOT, env=environ, capture_output=True, text=True, timeout=60, check=False
+        )
+
+    assert ended.returncode != 0
+    assert f"error: port {port} " in ended.stderr
+    assert f"set {variable} to another port" in ended.stderr
+    assert "Traceback" not in ended.stderr
+    assert not port_is_open(ports[1 - taken])
+
+
+def test_the_mock_alone_ends_with_make(tmp_path: Path) -> None:
+    make = start("mock", tmp_path)
+    eventually(lambda: port_is_open(make.ports[1]), "the mock listens")
+    family = make.descendants()
+
+    make.signal(signal.SIGINT, group=False)
+
+    ends_wholly(make, family)
