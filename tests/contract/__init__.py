@@ -1,0 +1,1 @@
+"""Client against mock: both sides read the same page, neither reads the other."""
