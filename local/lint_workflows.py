@@ -11,7 +11,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from statelint.linter import Linter
+from statelint.linter import Linter  # type: ignore[import-untyped]
 
 _INPUT_TYPES = {"CSV", "JSON", "JSONL", "MANIFEST", "PARQUET"}
 
