@@ -44,7 +44,7 @@ test: $(SETUP) ## Run every test (ARGS="tests/unit -k name" for some)
 check: $(SETUP) ## Lint, types, template, workflow
 	$(VENV)/ruff check .
 	$(VENV)/ruff format --check .
-	$(VENV)/mypy layers/common/wanflow mock_server functions local
+	$(VENV)/mypy layers/common/wanflow mock_server functions local client/wanflow_client
 	$(VENV)/cfn-lint template.yaml
 	$(VENV)/python -m local.lint_workflows statemachine/*.asl.json
 	$(VENV)/python -m pytest -q tests/local/test_substitutions.py
