@@ -33,7 +33,8 @@ def wanflow() -> Iterator[Wanflow]:
         state_dir=STATE / "e2e",
         render_seconds=1.0,
         wait_scale=0.2,
-        parameters={"JobDeadlineSeconds": "90"},
+        # Submits that fail on purpose, one after the other, are no outage.
+        parameters={"JobDeadlineSeconds": "90", "PauseAfterFailures": "0"},
     )
     with local_stack(settings) as stack:
         yield Wanflow(stack)

@@ -1,5 +1,6 @@
 """`make up` ends wholly: whoever is signalled, with what, once or twice, early or late."""
 
+import contextlib
 import json
 import os
 import signal
@@ -53,8 +54,16 @@ def port_is_open(port: int) -> bool:
 
 
 def parents() -> dict[int, int]:
-    rows = subprocess.run(["ps", "-eo", "pid=,ppid="], capture_output=True, text=True, check=True).stdout.splitlines()
-    return {int(pid): int(parent) for pid, parent in (row.split() for row in rows)}
+    """The parent of every process, from /proc where there is one: a small machine has no `ps`."""
+    if not Path("/proc/self").exists():
+        rows = subprocess.run(["ps", "-eo", "pid=,ppid="], capture_output=True, text=True, check=True).stdout
+        return {int(pid): int(parent) for pid, parent in map(str.split, rows.splitlines())}
+    found: dict[int, int] = {}
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        with contextlib.suppress(OSError):
+            # pid (name, which may hold anything) state ppid
+            found[int(stat.parent.name)] = int(stat.read_text().rpartition(")")[2].split()[1])
+    return found
 
 
 def start(target: str, folder: Path) -> Make:
