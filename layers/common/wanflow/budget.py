@@ -16,6 +16,7 @@ from wanflow.clock import Clock, to_text
 from wanflow.errors import BudgetExceeded
 from wanflow.items import typed, untyped
 from wanflow.jobs import Reservation
+from wanflow.pricing import usd_text
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.client import DynamoDBClient
@@ -45,7 +46,9 @@ class Budget:
         """Raises: BudgetExceeded when one job alone is too dear."""
         limit = self._limits.per_job
         if limit and cost_usd > limit:
-            raise BudgetExceeded(f"the job is estimated at ${cost_usd}, more than the ${limit} that one job may cost")
+            raise BudgetExceeded(
+                f"the job is estimated at ${usd_text(cost_usd)}, more than the ${usd_text(limit)} that one job may cost"
+            )
 
     def reservation(self, owner: str, cost_usd: Decimal) -> Reservation | None:
         """What a job of this cost has to reserve; None when no daily limit is set."""
@@ -79,8 +82,8 @@ class Budget:
         scope = max(reservation.scopes, key=lambda name: spent[name] + reservation.usd - limits[name])
         whose = "this owner's" if scope.startswith("owner#") else "the"
         return BudgetExceeded(
-            f"{whose} daily budget is ${limits[scope]}; ${spent[scope]} are spent or reserved "
-            f"on {reservation.day} (UTC) and this job is estimated at ${reservation.usd}"
+            f"{whose} daily budget is ${usd_text(limits[scope])}; ${usd_text(spent[scope])} are spent or reserved "
+            f"on {reservation.day} (UTC) and this job is estimated at ${usd_text(reservation.usd)}"
         )
 
     def committed(self, day: str, scope: str = "all") -> Decimal:

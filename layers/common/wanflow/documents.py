@@ -5,6 +5,7 @@ from copy import deepcopy
 from typing import Any
 
 from wanflow.jobs import Job
+from wanflow.pricing import usd_text
 from wanflow.wan_client import video_items
 
 
@@ -22,7 +23,7 @@ def job_document(job: Job, link: Callable[[str], str], progress: int = 0) -> dic
         "created_at": job.created_at,
         "updated_at": job.updated_at,
         "request": job.request,
-        "estimate": {"cost_usd": str(job.estimate_usd)},
+        "estimate": {"cost_usd": usd_text(job.estimate_usd)},
         "warnings": list(job.warnings),
         "metadata": job.metadata,
         "attempts": [{"task_id": a.task_id, "started_at": a.started_at} for a in job.attempts if a.task_id],

@@ -29,11 +29,12 @@ class Prices:
     price_1080p: Decimal
 
     def estimate(self, size: str, duration_seconds: int) -> Decimal:
-        """The expected cost in US dollars, to the cent at least (`1.00`)."""
+        """The expected cost in US dollars."""
         unit = self.price_720p if TIER_OF_SIZE[size] == "720P" else self.price_1080p
-        cost = unit * duration_seconds
-        return max(cost.quantize(Decimal("0.01")), cost.normalize(), key=_places)
+        return unit * duration_seconds
 
 
-def _places(amount: Decimal) -> int:
-    return -int(amount.as_tuple().exponent)
+def usd_text(amount: Decimal) -> str:
+    """US dollars as text, to the cent at least: `1.00`, `0.775`. DynamoDB keeps a number, not its zeros."""
+    plain = amount.normalize()
+    return f"{plain:f}" if -int(plain.as_tuple().exponent) > 2 else f"{plain:.2f}"
