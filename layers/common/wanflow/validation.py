@@ -1,12 +1,12 @@
 """Every rule of the Wan page on a request, checked before money is spent; every violation is named at once."""
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
 from wanflow.errors import InvalidRequest, Violation
-from wanflow.pricing import TIER_OF_SIZE
+from wanflow.parameters import PARAMETERS
 from wanflow.references import BadReference, OwnFiles, Reference, looks_like_video, parse_audio, parse_reference
 
 MODEL = "wan26_r2v"
@@ -15,7 +15,6 @@ MAX_REFERENCES = 5
 MAX_IMAGES = 5
 MAX_VIDEOS = 3
 MAX_METADATA_BYTES = 2048
-MAX_SEED = 2147483647
 
 # Wan page, Error Codes: the wording is the provider's.
 NOT_ONE_TO_FIVE = ("001028001", "reference_urls must be an array with 1-5 items")
@@ -210,42 +209,15 @@ def _audio(check: _Check, wan_input: dict[str, Any], files: OwnFiles) -> Referen
         return None
 
 
-@dataclass(frozen=True, slots=True)
-class _Parameter:
-    rule: str
-    allows: Callable[[Any], bool]
-    default: Any = _ABSENT
-
-
-def _is_integer(value: object, low: int, high: int) -> bool:
-    return type(value) is int and low <= value <= high
-
-
-_BOOLEAN = "must be true or false"
-_PARAMETERS: dict[str, _Parameter] = {
-    "size": _Parameter(
-        f"must be one of {', '.join(TIER_OF_SIZE)}", lambda v: isinstance(v, str) and v in TIER_OF_SIZE, "1920*1080"
-    ),
-    "duration": _Parameter("must be an integer from 2 to 15", lambda v: _is_integer(v, 2, 15), 5),
-    "prompt_extend": _Parameter(_BOOLEAN, lambda v: isinstance(v, bool), True),
-    "watermark": _Parameter(_BOOLEAN, lambda v: isinstance(v, bool), False),
-    "audio": _Parameter(_BOOLEAN, lambda v: isinstance(v, bool), True),
-    "shot_type": _Parameter(
-        "must be single or multi", lambda v: isinstance(v, str) and v in {"single", "multi"}, "single"
-    ),
-    "seed": _Parameter(f"must be an integer from 0 to {MAX_SEED}", lambda v: _is_integer(v, 0, MAX_SEED)),
-}
-
-
 def _parameters(check: _Check, request: dict[str, Any]) -> dict[str, Any]:
-    given = check.object("parameters", request.get("parameters", {}), known=tuple(_PARAMETERS))
+    given = check.object("parameters", request.get("parameters", {}), known=tuple(PARAMETERS))
     filled = {}
-    for name, rule in _PARAMETERS.items():
+    for name, rule in PARAMETERS.items():
         value = given.get(name, rule.default)
         if name in given and not rule.allows(value):
             got = "got another one" if isinstance(value, str) and name in {"size", "shot_type"} else _got(value)
-            check.fail(f"parameters.{name}", f"{rule.rule}, {got}")
-        elif not isinstance(value, _Absent):
+            check.fail(f"parameters.{name}", f"{rule.words}, {got}")
+        elif value is not None:
             filled[name] = value
     return filled
 
@@ -256,7 +228,7 @@ def billed_parameters(body: object) -> tuple[str | None, int | None]:
     if not isinstance(parameters, dict):
         return None, None
     size, seconds = (
-        value if (rule := _PARAMETERS[name]).allows(value := parameters.get(name, rule.default)) else None
+        value if (rule := PARAMETERS[name]).allows(value := parameters.get(name, rule.default)) else None
         for name in ("size", "duration")
     )
     return size, seconds
