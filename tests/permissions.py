@@ -55,7 +55,7 @@ class PermissionGuard:
         template, folder = self._watched
         if "taskToken" in params:
             # A token says nothing; the permission is on the machine that gave it.
-            params = {"stateMachineArn": template.arn(template.only("AWS::Serverless::StateMachine"))}
+            params = {"stateMachineArn": template.arn("GenerateVideoStateMachine")}
         for action, resource in _needs(service, operation, params):
             if not any(_allows(statement, action, resource) for statement in template.statements(folder)):
                 self._refused.append(f"{action} on {resource}")

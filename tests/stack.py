@@ -18,6 +18,7 @@ from wanflow.records import JobRecords
 
 WAN_URL = "http://wan.mock"
 WAN_KEY = "test-key"
+WEBHOOK_KEY = "MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"  # as the stack makes it: without whsec_
 OWNER = "key-id-of-alice"
 
 # Attributes of a table that change nothing for a test, or that moto takes by a call of their own.
@@ -61,9 +62,12 @@ class Stack:
             kept = {name: value for name, value in properties.items() if name not in _TABLE_EXTRAS}
             aws.dynamodb().create_table(TableName=self.template.ref(table), **kept)
         aws.s3().create_bucket(Bucket=self.bucket)
-        (name,) = self.template.of_type("AWS::SecretsManager::Secret")
-        secret = aws.secretsmanager().create_secret(Name=name, SecretString=WAN_KEY)
-        self.template.physical[name] = secret["ARN"]
+        for name, value in (("WanApiKeySecret", WAN_KEY), ("WebhookSecret", WEBHOOK_KEY)):
+            secret = aws.secretsmanager().create_secret(Name=name, SecretString=value)
+            self.template.physical[name] = secret["ARN"]
+        for queue in self.template.of_type("AWS::SQS::Queue"):
+            made = aws.sqs().create_queue(QueueName=self.template.ref(queue))
+            self.template.physical[queue] = made["QueueUrl"]
         for machine in self.template.of_type("AWS::Serverless::StateMachine"):
             aws.stepfunctions().create_state_machine(
                 name=self.template.ref(machine).rsplit(":", 1)[-1],
@@ -196,8 +200,7 @@ class Stack:
         aws.s3().put_object(Bucket=self.bucket, Key=key, Body=body)
 
     def set_wan_key(self, key: str) -> None:
-        name = self.template.only("AWS::SecretsManager::Secret")
-        aws.secretsmanager().put_secret_value(SecretId=name, SecretString=key)
+        aws.secretsmanager().put_secret_value(SecretId="WanApiKeySecret", SecretString=key)
 
 
 class Answer:

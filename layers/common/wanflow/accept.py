@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from wanflow.budget import Budget
+from wanflow.callbacks import CallbackRule
 from wanflow.clock import Clock, after, to_text
 from wanflow.delivery import check_inline_size, keep_inline_references
 from wanflow.errors import Conflict, InvalidRequest, NotFound, Violation
@@ -40,6 +41,7 @@ class Intake:
         budget: Budget,
         *,
         prices: Prices,
+        callbacks: CallbackRule,
         clock: Clock,
         randbits: Callable[[int], int],
     ) -> None:
@@ -47,6 +49,7 @@ class Intake:
         self._files = files
         self._budget = budget
         self._prices = prices
+        self._callbacks = callbacks
         self._clock = clock
         self._randbits = randbits
 
@@ -73,7 +76,7 @@ class Intake:
             BudgetExceeded: a spending limit would be passed; nothing was written but inline references.
             AwsUnavailable: nothing that will be paid for was started.
         """
-        request = validate(body, self._files.of_owner(owner, own_key))
+        request = validate(body, self._files.of_owner(owner, own_key), self._callbacks)
         check_inline_size(request)
         now = self._clock()
         cost = self._prices.estimate(request.size, request.duration_seconds)
@@ -91,6 +94,7 @@ class Intake:
             estimate_usd=cost,
             source=source,
             metadata=request.metadata,
+            callback_url=request.callback_url,
             warnings=tuple(warning.as_dict() for warning in (*request.warnings, *found)),
             check_after=after(now, FINISH_GRACE_SECONDS),
             reservation=self._budget.reservation(owner, cost),
@@ -107,7 +111,7 @@ class Intake:
         warnings: tuple[RequestWarning, ...] = ()
         violations: list[Violation] = []
         try:
-            request = validate(body, self._files.of_owner(owner))
+            request = validate(body, self._files.of_owner(owner), self._callbacks)
             warnings = (*request.warnings, *inspect_references(request, self._files))
         except InvalidRequest as error:
             violations = error.violations

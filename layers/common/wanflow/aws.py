@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from mypy_boto3_events.client import EventBridgeClient
     from mypy_boto3_s3.client import S3Client
     from mypy_boto3_secretsmanager.client import SecretsManagerClient
+    from mypy_boto3_sqs.client import SQSClient
     from mypy_boto3_stepfunctions.client import SFNClient
 
 _PASSING = frozenset(
@@ -63,6 +64,12 @@ def eventbridge() -> "EventBridgeClient":
 @cache
 def secretsmanager() -> "SecretsManagerClient":
     client: SecretsManagerClient = _client("secretsmanager")
+    return client
+
+
+@cache
+def sqs() -> "SQSClient":
+    client: SQSClient = _client("sqs")
     return client
 
 

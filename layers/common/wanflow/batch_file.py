@@ -3,7 +3,7 @@
 CSV columns (a header line names them; an empty cell is an absent field):
 
     prompt, reference_urls (several separated by spaces), audio_url,
-    size, duration, prompt_extend, watermark, audio, shot_type, seed, metadata.NAME
+    size, duration, prompt_extend, watermark, audio, shot_type, seed, callback_url, metadata.NAME
 """
 
 import csv
@@ -23,6 +23,7 @@ _INPUT_COLUMNS = ("prompt", "reference_urls", "audio_url")
 _INTEGER_COLUMNS = ("duration", "seed")
 _BOOLEAN_COLUMNS = ("prompt_extend", "watermark", "audio")
 _PARAMETER_COLUMNS = ("size", "shot_type", *_INTEGER_COLUMNS, *_BOOLEAN_COLUMNS)
+_CALLBACK = "callback_url"
 _METADATA = "metadata."
 _BOOLEANS = {"true": True, "false": False}
 
@@ -83,7 +84,7 @@ def _csv_rows(text: str) -> Iterator[Row]:
 
 
 def _check_header(header: list[str]) -> None:
-    known = (*_INPUT_COLUMNS, *_PARAMETER_COLUMNS)
+    known = (*_INPUT_COLUMNS, *_PARAMETER_COLUMNS, _CALLBACK)
     unknown = [name for name in header if name not in known and not name.startswith(_METADATA)]
     if unknown:
         raise _no_batch(f"has the unknown column {unknown[0][:40]!r}; known are {', '.join(known)}, metadata.NAME")
@@ -102,6 +103,8 @@ def _csv_row(number: int, header: list[str], cells: list[str]) -> Row:
     for name, cell in filled.items():
         if name.startswith(_METADATA):
             request.setdefault("metadata", {})[name.removeprefix(_METADATA)] = cell
+        elif name == _CALLBACK:
+            request[name] = cell
         elif name in _INPUT_COLUMNS:
             request["input"][name] = cell.split() if name == "reference_urls" else cell
         else:

@@ -11,6 +11,7 @@ from typing import Any
 
 from wanflow.accept import Intake, keyed_job_id
 from wanflow.batch_file import Row, read_rows
+from wanflow.callbacks import CallbackRule
 from wanflow.errors import BudgetExceeded, InvalidRequest, NotFound, TooLarge, Violation
 from wanflow.executions import Executions
 from wanflow.files import Files, owner_of_inbox_key, verdict_key
@@ -28,10 +29,11 @@ _JOBS_READ = 100
 class BatchIntake:
     """Splits batch files and starts their maps."""
 
-    def __init__(self, files: Files, executions: Executions, *, concurrency: int) -> None:
+    def __init__(self, files: Files, executions: Executions, *, concurrency: int, callbacks: CallbackRule) -> None:
         self._files = files
         self._executions = executions
         self._concurrency = concurrency
+        self._callbacks = callbacks
 
     def accept_batch(self, key: str, identity: str) -> str:
         """Split the file, write its first verdict, start its map; the batch's id. Twice is harmless.
@@ -70,7 +72,7 @@ class BatchIntake:
         if row.violations:
             return row
         try:
-            request = validate(row.request, self._files.of_owner(owner))
+            request = validate(row.request, self._files.of_owner(owner), self._callbacks)
         except InvalidRequest as error:
             return Row(row.number, violations=tuple(error.violations))
         inline = [index for index, reference in enumerate(request.references) if reference.content is not None]

@@ -6,6 +6,8 @@ requests raises the same class for both. So the connection itself notes a failed
 
 import ipaddress
 import socket
+import threading
+from contextlib import suppress
 from typing import Any
 
 import requests
@@ -72,14 +74,51 @@ class _PublicOnlyHTTPS(HTTPSConnection):
         return connected
 
 
-class _PublicOnlyPool(HTTPSConnectionPool):
-    ConnectionCls = _PublicOnlyHTTPS
+class _Cutter:
+    """Cuts a connection after some seconds. It has a handle of its own, because TLS takes the first one away."""
+
+    def __init__(self, connected: socket.socket, seconds: float) -> None:
+        self._handle = connected.dup()
+        self._timer = threading.Timer(seconds, self._cut)
+        self._timer.daemon = True
+        self._timer.start()
+
+    def _cut(self) -> None:
+        with suppress(OSError):
+            self._handle.shutdown(socket.SHUT_RDWR)
+
+    def let_go(self) -> None:
+        self._timer.cancel()
+        self._handle.close()
 
 
 class _PublicOnlyAdapter(HTTPAdapter):
+    def __init__(self, most_seconds: float | None) -> None:
+        self._most_seconds = most_seconds
+        super().__init__(max_retries=0)
+
     def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
         super().init_poolmanager(*args, **kwargs)
-        self.poolmanager.pool_classes_by_scheme = {"https": _PublicOnlyPool}
+        most_seconds = self._most_seconds
+
+        class CutHTTPS(_PublicOnlyHTTPS):
+            cutter: _Cutter | None = None
+
+            def _new_conn(self) -> socket.socket:
+                connected = super()._new_conn()
+                if most_seconds is not None:
+                    self.cutter = _Cutter(connected, most_seconds)
+                return connected
+
+            def close(self) -> None:
+                super().close()
+                if self.cutter is not None:
+                    self.cutter.let_go()
+
+        class CutPool(HTTPSConnectionPool):
+            ConnectionCls = CutHTTPS
+
+        self.poolmanager.pool_classes_by_scheme = {"https": CutPool}
 
 
 def open_session() -> requests.Session:
@@ -87,12 +126,15 @@ def open_session() -> requests.Session:
     return _session(_ConnectNotingAdapter(), ("https://", "http://"))
 
 
-def open_public_session() -> requests.Session:
+def open_public_session(most_seconds: float | None = None) -> requests.Session:
     """A fresh session for links that others gave us: https only, and only to public addresses.
+
+    Args:
+        most_seconds: the life of a connection; whoever answers little by little is cut off then.
 
     A request raises `ForbiddenAddress` for any other address, before a byte is sent.
     """
-    return _session(_PublicOnlyAdapter(), ("https://",))
+    return _session(_PublicOnlyAdapter(most_seconds), ("https://",))
 
 
 def _session(adapter: HTTPAdapter, schemes: tuple[str, ...]) -> requests.Session:

@@ -14,6 +14,7 @@ from wanflow.jobs import Job, Status, to_json
 from wanflow.records import JobRecords
 from wanflow.settlement import booked_usd, may_still_run
 from wanflow.slots import Slots, ticket_of
+from wanflow.webhooks import WebhookQueue
 
 if TYPE_CHECKING:
     from mypy_boto3_events.client import EventBridgeClient
@@ -39,12 +40,18 @@ class Finisher:
     """Ends jobs."""
 
     def __init__(
-        self, records: JobRecords, files: Files, slots: Slots, events: Callable[[], "EventBridgeClient"]
+        self,
+        records: JobRecords,
+        files: Files,
+        slots: Slots,
+        events: Callable[[], "EventBridgeClient"],
+        webhooks: WebhookQueue,
     ) -> None:
         self._records = records
         self._files = files
         self._slots = slots
         self._events = events
+        self._webhooks = webhooks
 
     def finish_job(
         self, job_id: str, polls: int = 0, error: dict[str, str] | None = None, execution_status: str | None = None
@@ -76,12 +83,15 @@ class Finisher:
         return True
 
     def tell(self, job: Job) -> None:
-        """Write the final document, the verdict on an upload, and the event."""
+        """Write the final document, the verdict on an upload, the event, and hand over the webhook."""
         lasting = job_document(job, self._files.url_of)
         self._files.put_json(document_key(job.id), lasting)
         if job.source.verdict_key is not None:
             self._files.put_json(job.source.verdict_key, job_document(job, self._files.link))
-        self._send_event(job, lasting)
+        # Fixed, so that whoever hears it twice can tell.
+        event_id = f"{job.id}.{job.status}"
+        self._send_event(event_id, job, lasting)
+        self._webhooks.put(event_id, job, lasting)
 
     def _end(self, job: Job, polls: int, broken: ErrorInfo) -> Job:
         """The job in its final state; whoever moves it meanwhile is heard, because the cost hangs on it."""
@@ -110,9 +120,9 @@ class Finisher:
         else:
             self._records.close(job)
 
-    def _send_event(self, job: Job, document: dict[str, Any]) -> None:
-        """One event for each final state; the fixed id lets a receiver drop a repetition."""
-        detail = {"id": f"{job.id}.{job.status}", "owner": job.owner, "job": document}
+    def _send_event(self, event_id: str, job: Job, document: dict[str, Any]) -> None:
+        """One event for each final state (docs/events.md)."""
+        detail = {"id": event_id, "owner": job.owner, "job": document}
         entry = {"Source": EVENT_SOURCE, "DetailType": EVENT_TYPE, "Detail": to_json(detail)}
         with aws.naming_faults("put the job's event"):
             answer = self._events().put_events(Entries=[entry])  # type: ignore[list-item]

@@ -78,6 +78,7 @@ class Job:
     estimate_usd: Decimal
     source: Source
     metadata: dict[str, str] = field(default_factory=dict)
+    callback_url: str | None = None
     warnings: tuple[dict[str, str], ...] = ()
     attempts: tuple[Attempt, ...] = ()
     submitted_at: str | None = None
@@ -146,6 +147,7 @@ def to_item(job: Job) -> dict[str, Any]:
         "check_after": job.check_after,
         "lane": job.lane,
         "version": job.version,
+        **({"callback_url": job.callback_url} if job.callback_url else {}),
         **({"reservation": _reservation_item(job.reservation)} if job.reservation else {}),
     }
 
@@ -163,6 +165,7 @@ def from_item(item: dict[str, Any]) -> Job:
         estimate_usd=item["estimate_usd"],
         source=Source(**item["source"]),
         metadata=json.loads(item["metadata"]),
+        callback_url=item.get("callback_url"),
         warnings=tuple(json.loads(item["warnings"])),
         attempts=tuple(_attempt(number, attempt) for number, attempt in enumerate(item["attempts"], start=1)),
         submitted_at=item.get("submitted_at"),

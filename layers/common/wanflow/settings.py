@@ -26,7 +26,10 @@ class StoreSettings:
 
 @dataclass(frozen=True, slots=True)
 class AcceptSettings:
-    """What accepting a job needs: US dollars a second of video, seconds of a typical render, budgets (0: off)."""
+    """What accepting a job needs: US dollars a second of video, seconds of a typical render, budgets (0: off).
+
+    The Wan API's root tells a local stack, whose callbacks may lead to loopback.
+    """
 
     price_720p_per_second: Decimal
     price_1080p_per_second: Decimal
@@ -34,6 +37,7 @@ class AcceptSettings:
     max_cost_per_job_usd: Decimal
     daily_budget_usd: Decimal
     daily_budget_per_owner_usd: Decimal
+    wan_api_base_url: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +62,23 @@ class SlotSettings:
     max_concurrent_tasks: int
     job_deadline_seconds: int
     pause_after_failures: int
+
+
+@dataclass(frozen=True, slots=True)
+class CallbackSettings:
+    """What handing webhooks over needs."""
+
+    webhook_queue_url: str
+
+
+@dataclass(frozen=True, slots=True)
+class WebhookSettings:
+    """What delivering webhooks needs."""
+
+    webhook_queue_url: str
+    webhook_dead_letters_url: str
+    webhook_secret_arn: str
+    wan_api_base_url: str
 
 
 @dataclass(frozen=True, slots=True)

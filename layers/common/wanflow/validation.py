@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
+from wanflow.callbacks import PUBLIC_ONLY, BadCallback, CallbackRule
 from wanflow.errors import InvalidRequest, Violation
 from wanflow.parameters import PARAMETERS
 from wanflow.references import BadReference, OwnFiles, Reference, looks_like_video, parse_audio, parse_reference
@@ -50,6 +51,7 @@ class ValidRequest:
     audio: Reference | None
     metadata: dict[str, str]
     warnings: tuple[RequestWarning, ...]
+    callback_url: str | None = None
 
     @property
     def size(self) -> str:
@@ -60,14 +62,14 @@ class ValidRequest:
         return int(self.wan["parameters"]["duration"])
 
 
-def validate(body: object, files: OwnFiles) -> ValidRequest:
+def validate(body: object, files: OwnFiles, callbacks: CallbackRule = PUBLIC_ONLY) -> ValidRequest:
     """Check a request's body, as parsed from JSON.
 
     Raises:
         InvalidRequest: with every violation, in the order of the Wan page.
     """
     check = _Check()
-    request = check.object("body", body, known=("model", "input", "parameters", "metadata"))
+    request = check.object("body", body, known=("model", "input", "parameters", "metadata", "callback_url"))
     if not isinstance(body, dict):
         raise InvalidRequest(check.violations)
     _model(check, request)
@@ -77,6 +79,7 @@ def validate(body: object, files: OwnFiles) -> ValidRequest:
     audio = _audio(check, wan_input, files)
     parameters = _parameters(check, request)
     metadata = _metadata(check, request)
+    callback_url = _callback_url(check, request, callbacks)
     if check.violations:
         raise InvalidRequest(check.violations)
     _warn_of_characters(check, prompt, len(references))
@@ -85,7 +88,7 @@ def validate(body: object, files: OwnFiles) -> ValidRequest:
     if audio is not None:
         sent["audio_url"] = audio.url
     wan = {"model": MODEL, "input": sent, "parameters": parameters}
-    return ValidRequest(wan, references, audio, metadata, tuple(check.warnings))
+    return ValidRequest(wan, references, audio, metadata, tuple(check.warnings), callback_url)
 
 
 class _Absent:
@@ -248,6 +251,17 @@ def _metadata(check: _Check, request: dict[str, Any]) -> dict[str, str]:
     if size > MAX_METADATA_BYTES:
         check.fail("metadata", f"must have at most {MAX_METADATA_BYTES} bytes in all, got {size}")
     return metadata
+
+
+def _callback_url(check: _Check, request: dict[str, Any], callbacks: CallbackRule) -> str | None:
+    if "callback_url" not in request:
+        return None
+    url = request["callback_url"]
+    try:
+        return callbacks.check(url)
+    except BadCallback as error:
+        check.fail("callback_url", str(error) + ("" if isinstance(url, str) else f", {_got(url)}"))
+        return None
 
 
 def _warn_of_characters(check: _Check, prompt: str, references: int) -> None:

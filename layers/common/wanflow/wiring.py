@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from wanflow import aws
 from wanflow.accept import Intake
 from wanflow.budget import Budget, Limits
+from wanflow.callbacks import CallbackRule, is_loopback
 from wanflow.clock import utc_now
 from wanflow.executions import Executions
 from wanflow.files import Files
@@ -19,10 +20,12 @@ from wanflow.records import JobRecords
 from wanflow.settings import (
     AcceptSettings,
     BatchSettings,
+    CallbackSettings,
     ExecutionSettings,
     SlotSettings,
     StoreSettings,
     WanSettings,
+    WebhookSettings,
     load,
 )
 
@@ -35,6 +38,7 @@ if TYPE_CHECKING:
     from wanflow.reconcile import Reconciler
     from wanflow.slots import Slots
     from wanflow.wan_client import WanClient
+    from wanflow.webhooks import WebhookSender
     from wanflow.workflow import Workflow
 
 
@@ -74,6 +78,10 @@ def _gate_and_slots() -> "tuple[SubmitGate, Slots]":
     return gate, slots
 
 
+def _callbacks(wan_api_base_url: str) -> CallbackRule:
+    return CallbackRule(loopback=is_loopback(wan_api_base_url))
+
+
 @cache
 def _intake() -> Intake:
     settings = _settings()
@@ -88,6 +96,7 @@ def _intake() -> Intake:
         files,
         Budget(aws.dynamodb, load(StoreSettings, os.environ).table_name, limits=limits, clock=utc_now),
         prices=Prices(settings.price_720p_per_second, settings.price_1080p_per_second),
+        callbacks=_callbacks(settings.wan_api_base_url),
         clock=utc_now,
         randbits=secrets.randbits,
     )
@@ -122,7 +131,8 @@ def inbox() -> "Inbox":
     settings = load(BatchSettings, os.environ)
     _, files = _stores()
     maps = Executions(aws.stepfunctions, settings.batch_state_machine_arn)
-    batches = BatchIntake(files, maps, concurrency=settings.batch_concurrency)
+    callbacks = _callbacks(_settings().wan_api_base_url)
+    batches = BatchIntake(files, maps, concurrency=settings.batch_concurrency, callbacks=callbacks)
     return Inbox(_intake(), batches, _executions(), files)
 
 
@@ -182,10 +192,34 @@ def workflow() -> "Workflow":
 @cache
 def finisher() -> "Finisher":
     from wanflow.finish import Finisher  # noqa: PLC0415
+    from wanflow.webhooks import WebhookQueue  # noqa: PLC0415
 
     records, files = _stores()
     _, slots = _gate_and_slots()
-    return Finisher(records, files, slots, aws.eventbridge)
+    webhooks = WebhookQueue(aws.sqs, load(CallbackSettings, os.environ).webhook_queue_url)
+    return Finisher(records, files, slots, aws.eventbridge, webhooks)
+
+
+@cache
+def webhook_sender() -> "WebhookSender":
+    from wanflow.connections import open_public_session, open_session  # noqa: PLC0415
+    from wanflow.secret import SigningSecrets  # noqa: PLC0415
+    from wanflow.webhooks import WHOLE_TRY_SECONDS, WebhookSender  # noqa: PLC0415
+
+    settings = load(WebhookSettings, os.environ)
+    _, files = _stores()
+    return WebhookSender(
+        files,
+        aws.sqs,
+        SigningSecrets(aws.secretsmanager, settings.webhook_secret_arn, utc_now).read,
+        queue_url=settings.webhook_queue_url,
+        dead_letters_url=settings.webhook_dead_letters_url,
+        rule=_callbacks(settings.wan_api_base_url),
+        open_session=open_session,
+        open_public_session=lambda: open_public_session(WHOLE_TRY_SECONDS),
+        clock=utc_now,
+        random=random.random,
+    )
 
 
 @cache
