@@ -21,7 +21,8 @@ if TYPE_CHECKING:
     from mypy_boto3_s3.type_defs import CompletedPartTypeDef
 
 LINK_SECONDS = 3600
-PART_BYTES = 8 * 1024 * 1024
+PART_BYTES = 5 * 1024 * 1024
+"""The least that S3 takes for a part: what is held in memory of a video, whatever its length."""
 _S3_OWNER = "s3"
 _MP4_BRAND = slice(4, 8)
 _NO_SUCH_OBJECT = frozenset({"NoSuchKey", "404", "KeyTooLongError", "InvalidURI"})
@@ -56,9 +57,9 @@ class Files:
             raise
         return {name.lower(): value for name, value in answer["Metadata"].items()}
 
-    def put(self, key: str, content: bytes, content_type: str) -> None:
+    def put(self, key: str, content: bytes | bytearray, content_type: str) -> None:
         with aws.naming_faults(f"write {key}"):
-            self._client().put_object(Bucket=self.bucket, Key=key, Body=content, ContentType=content_type)
+            self._client().put_object(Bucket=self.bucket, Key=key, Body=_body(content), ContentType=content_type)
 
     def put_json(self, key: str, document: object) -> None:
         self.put(key, to_json(document).encode(), "application/json")
@@ -134,18 +135,19 @@ class Files:
         Raises:
             DownloadFailed: the body is no MP4, or not as long as announced.
         """
-        first, rest = _first_part(chunks)
+        parts = _parts(chunks)
+        first = next(parts, bytearray())
         if first[_MP4_BRAND] != b"ftyp":
             raise DownloadFailed(f"what the CDN sent is not an MP4 ({len(first)} bytes looked at)")
         checksum = hashlib.sha256(first)
-        if rest is None:
+        if len(first) < PART_BYTES:
             _check_length(len(first), announced_bytes)
             self.put(key, first, "video/mp4")
             return StoredVideo(key, len(first), checksum.hexdigest())
-        size = self._store_parts(key, chain([first], _counted(rest, checksum)), announced_bytes)
+        size = self._store_parts(key, chain([first], _counted(parts, checksum)), announced_bytes)
         return StoredVideo(key, size, checksum.hexdigest())
 
-    def _store_parts(self, key: str, parts: Iterator[bytes], announced_bytes: int | None) -> int:
+    def _store_parts(self, key: str, parts: Iterator[bytearray], announced_bytes: int | None) -> int:
         place: Any = {"Bucket": self.bucket, "Key": key}
         with aws.naming_faults(f"write {key}"):
             upload = self._client().create_multipart_upload(**place, ContentType="video/mp4")
@@ -155,7 +157,7 @@ class Files:
             done: list[CompletedPartTypeDef] = []
             for number, part in enumerate(parts, start=1):
                 with aws.naming_faults(f"write {key}"):
-                    answer = self._client().upload_part(**place, PartNumber=number, Body=part)
+                    answer = self._client().upload_part(**place, PartNumber=number, Body=_body(part))
                 done.append({"PartNumber": number, "ETag": answer["ETag"]})
                 size += len(part)
             _check_length(size, announced_bytes)
@@ -169,27 +171,24 @@ class Files:
         return size
 
 
-def _first_part(chunks: Iterator[bytes]) -> tuple[bytes, Iterator[bytes] | None]:
-    """The first part, and the other parts, or None when the first is all there is."""
-    parts = _parts(chunks)
-    first = next(parts, b"")
-    second = next(parts, None)
-    return first, None if second is None else chain([second], parts)
+def _body(content: bytes | bytearray) -> Any:
+    """botocore takes a bytearray as it is, which spares a copy; its type stubs do not know."""
+    return content
 
 
-def _parts(chunks: Iterator[bytes]) -> Iterator[bytes]:
-    """The same bytes in parts of PART_BYTES; the last may be shorter. Holds one part at a time."""
+def _parts(chunks: Iterator[bytes]) -> Iterator[bytearray]:
+    """The same bytes in parts of at least PART_BYTES, but for the last. Holds one part at a time and copies none."""
     part = bytearray()
     for chunk in chunks:
         part += chunk
-        while len(part) >= PART_BYTES:
-            yield bytes(part[:PART_BYTES])
-            del part[:PART_BYTES]
+        if len(part) >= PART_BYTES:
+            yield part
+            part = bytearray()
     if part:
-        yield bytes(part)
+        yield part
 
 
-def _counted(parts: Iterator[bytes], checksum: "hashlib._Hash") -> Iterator[bytes]:
+def _counted(parts: Iterator[bytearray], checksum: "hashlib._Hash") -> Iterator[bytearray]:
     for part in parts:
         checksum.update(part)
         yield part
