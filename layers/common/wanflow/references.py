@@ -5,7 +5,7 @@ import binascii
 import re
 from dataclasses import dataclass
 from typing import Literal
-from urllib.parse import unquote, urlsplit
+from urllib.parse import urlsplit
 
 Kind = Literal["image", "video", "audio"]
 
@@ -84,11 +84,10 @@ def parse_reference(value: object, files: OwnFiles) -> Reference:
     if value[:5].lower() == "data:":
         return _parse_data_url(value)
     ending = _ending_of_url(value, files)
-    if ending in VIDEO_ENDINGS:
-        return Reference(value, "video", ending)
-    if not ending or ending in IMAGE_ENDINGS:
-        return Reference(value, "image", ending)
-    raise BadReference(f"ends in .{ending[:10]}; images are jpg, jpeg, png, bmp or webp, videos mp4 or mov")
+    kind = _kind_of_ending(ending)
+    if kind is None:
+        raise BadReference(f"{_ends_in(ending)}; images are jpg, jpeg, png, bmp or webp, videos mp4 or mov")
+    return Reference(value, kind, ending)
 
 
 def parse_audio(value: object, files: OwnFiles) -> Reference:
@@ -101,17 +100,21 @@ def parse_audio(value: object, files: OwnFiles) -> Reference:
         raise BadReference("must be a string")
     ending = _ending_of_url(value, files)
     if ending and ending not in AUDIO_ENDINGS:
-        raise BadReference(f"ends in .{ending[:10]}; audio is wav or mp3")
+        raise BadReference(f"{_ends_in(ending)}; audio is wav or mp3")
     return Reference(value, "audio", ending)
 
 
-def looks_like_video(value: object) -> bool:
-    """Whether a member counts as a video for the limits on how many, however broken it is otherwise."""
+def counted_kind(value: object, files: OwnFiles) -> Kind | None:
+    """What a member counts as for the limits on how many: by its type or name alone, None for what is neither."""
     if not isinstance(value, str):
-        return False
+        return None
     if value[:5].lower() == "data:":
-        return value[5:11].lower() == "video/"
-    return ending_of(value.split("?", 1)[0].split("#", 1)[0]) in VIDEO_ENDINGS
+        match = _DATA_URL.match(value)
+        return _MIME_TYPES.get(match["mime"].lower(), (None, ""))[0] if match else None
+    try:
+        return _kind_of_ending(_ending_of_url(value, files))
+    except BadReference:
+        return None
 
 
 def _parse_data_url(value: str) -> Reference:
@@ -147,10 +150,20 @@ def _ending_of_url(value: str, files: OwnFiles) -> str:
         raise BadReference("must be a http(s), data: or s3:// URL")
     if not host:
         raise BadReference("has no host")
-    return ending_of(unquote(parts.path))
+    return ending_of(parts.path)
 
 
 def ending_of(path: str) -> str:
-    """The ending of the last segment of a path or key, in lower case; "" when there is none."""
-    name = path.rsplit("/", 1)[-1]
-    return name.rsplit(".", 1)[-1].lower() if "." in name else ""
+    """The ending of the last segment of a path or key, in lower case; "" without a dot, "." with nothing behind it."""
+    _, dot, ending = path.rpartition("/")[2].rpartition(".")
+    return (ending.lower() or ".") if dot else ""
+
+
+def _kind_of_ending(ending: str) -> Kind | None:
+    if ending in VIDEO_ENDINGS:
+        return "video"
+    return "image" if not ending or ending in IMAGE_ENDINGS else None
+
+
+def _ends_in(ending: str) -> str:
+    return "ends in a dot" if ending == "." else f"ends in .{ending[:10]}"

@@ -8,7 +8,7 @@ from typing import Any
 from wanflow.callbacks import PUBLIC_ONLY, BadCallback, CallbackRule
 from wanflow.errors import InvalidRequest, Violation
 from wanflow.parameters import PARAMETERS
-from wanflow.references import BadReference, OwnFiles, Reference, looks_like_video, parse_audio, parse_reference
+from wanflow.references import BadReference, OwnFiles, Reference, counted_kind, parse_audio, parse_reference
 
 MODEL = "wan26_r2v"
 MAX_PROMPT_CHARACTERS = 1500
@@ -173,18 +173,18 @@ def _references(check: _Check, wan_input: dict[str, Any], files: OwnFiles) -> tu
         code, message = NOT_ONE_TO_FIVE
         check.fail(path, f"{message}, {_got(urls)}", code)
         return ()
-    if (fault := _count_fault(urls)) is not None:
+    if (fault := _count_fault(urls, files)) is not None:
         code, message = fault
         check.fail(path, f"{message}, {_got(urls)}", code)
     return tuple(_members(check, path, urls[: 4 * MAX_REFERENCES], files))
 
 
-def _count_fault(urls: list[object]) -> tuple[str, str] | None:
-    """The most specific broken count (wan_api: 003 before 002 before 001)."""
-    videos = sum(map(looks_like_video, urls))
-    if videos > MAX_VIDEOS:
+def _count_fault(urls: list[object], files: OwnFiles) -> tuple[str, str] | None:
+    """The most specific broken count (wan_api: 003 before 002 before 001); what is neither kind counts as none."""
+    kinds = [counted_kind(url, files) for url in urls]
+    if kinds.count("video") > MAX_VIDEOS:
         return TOO_MANY_VIDEOS
-    if len(urls) - videos > MAX_IMAGES:
+    if kinds.count("image") > MAX_IMAGES:
         return TOO_MANY_IMAGES
     if not 1 <= len(urls) <= MAX_REFERENCES:
         return NOT_ONE_TO_FIVE
