@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from typing import IO, TYPE_CHECKING
 from urllib.parse import urlsplit
 
@@ -26,12 +27,9 @@ class Fetcher:
     """`allowed` is `loopback`, `all` or `none`: the hosts that may be asked. Redirects are held to the same rule."""
 
     def __init__(self, allowed: str) -> None:
-        self._allowed = allowed
+        self.wants: Callable[[str], bool] = _WANTS[allowed]
+        """Whether a URL is fetched at all; else only its text is looked at."""
         self._opener: OpenerDirector | None = None
-
-    def wants(self, url: str) -> bool:
-        """Whether this URL is fetched at all; else only its text is looked at."""
-        return self._allowed == "all" or (self._allowed == "loopback" and is_loopback(url))
 
     def fetch(self, url: str, most_bytes: int) -> bytes:
         """The body, cut one byte after `most_bytes` so that too much can be seen. Blocks; raises FetchError."""
@@ -47,6 +45,13 @@ class Fetcher:
 def is_loopback(url: str) -> bool:
     """Whether the host is this machine, by its name alone: no DNS is asked."""
     return _LOOPBACK.match(url) is not None
+
+
+_WANTS: dict[str, Callable[[str], bool]] = {
+    "all": lambda _: True,
+    "loopback": is_loopback,
+    "none": lambda _: False,
+}
 
 
 def _read_up_to(answer: IO[bytes], most_bytes: int) -> bytes:

@@ -14,7 +14,7 @@ import traceback
 from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
-from functools import partial
+from functools import lru_cache, partial
 from http import HTTPStatus
 from typing import Any
 from urllib.parse import unquote
@@ -30,10 +30,10 @@ DRAIN_SECONDS = 2.0
 """How long a client may go on sending after it was refused: closing at once would reset the refusal away."""
 
 TRICKLE_STEPS = 20
+READ_BYTES = 262_144
 MOST_HEADER_BYTES = 65_536
 MOST_PIPELINED = 64
 _NO_LINGER = struct.pack("ii", 1, 0)
-_REASONS = {200: "OK"}
 _BODYLESS = (204, 304)
 
 
@@ -46,6 +46,7 @@ class HttpServer:
         self.connections: set[Connection] = set()
         self._server: asyncio.Server | None = None
         self._unflushed: list[Connection] = []
+        self.read_buffer = memoryview(bytearray(READ_BYTES))
 
     def flush_soon(self, connection: Connection) -> None:
         """Write a connection's answers at the end of this turn of the event loop, together with all others.
@@ -76,7 +77,7 @@ class HttpServer:
         self.background.stop()
 
 
-class Connection(asyncio.Protocol):
+class Connection(asyncio.BufferedProtocol):
     """One client connection."""
 
     def __init__(self, server: HttpServer, loop: asyncio.AbstractEventLoop) -> None:
@@ -84,13 +85,13 @@ class Connection(asyncio.Protocol):
         self._loop = loop
         self._handle = server.simulator.handle
         self._most_body_bytes = server.simulator.state.settings.max_body_bytes
-        self._outgoing = b""
+        self._outgoing: list[bytes] = []
         self._waiting: deque[tuple[Request, bool]] = deque()
         self._answering = False
         self._closing = False
         self._timer: asyncio.TimerHandle | None = None
 
-    # --- asyncio.Protocol ---------------------------------------------------------------------------------------------
+    # --- asyncio.BufferedProtocol -------------------------------------------------------------------------------------
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         assert isinstance(transport, asyncio.Transport)  # noqa: S101 - a TCP server makes nothing else
@@ -105,11 +106,16 @@ class Connection(asyncio.Protocol):
         if self._timer is not None:
             self._timer.cancel()
 
-    def data_received(self, data: bytes) -> None:
+    def get_buffer(self, sizehint: int) -> memoryview:  # noqa: ARG002 - asyncio's signature
+        """All connections share one buffer: what is in it is parsed before the next one reads."""
+        return self._server.read_buffer
+
+    def buffer_updated(self, nbytes: int) -> None:
+        """Parse what has come, which calls the methods below."""
         if self._closing:
             return
         try:
-            self._parser.feed_data(data)
+            self._parser.feed_data(self._server.read_buffer[:nbytes])
         except httptools.HttpParserUpgrade:
             pass
         except httptools.HttpParserError as error:
@@ -159,16 +165,10 @@ class Connection(asyncio.Protocol):
 
     def on_message_complete(self) -> None:
         body = self._body[0] if len(self._body) == 1 else b"".join(self._body)
-        url = httptools.parse_url(self._url)
-        path = (url.path or b"/").decode("latin-1")
-        request = Request(
-            self._parser.get_method().decode("latin-1"),
-            unquote(path) if "%" in path else path,
-            self._headers,
-            body,
-            url.query.decode("latin-1") if url.query else "",
-            f"http://{self._headers.get('host', 'localhost')}",
-        )
+        path, query = _path_and_query(self._url)
+        host = self._headers.get("host", "localhost")
+        method = self._parser.get_method().decode("latin-1")
+        request = Request(method, path, self._headers, body, query, f"http://{host}")
         self._waiting.append((request, self._parser.should_keep_alive()))
         if len(self._waiting) >= MOST_PIPELINED:
             self._transport.pause_reading()
@@ -221,15 +221,15 @@ class Connection(asyncio.Protocol):
         """Write the answer in one piece; one that lies about its length ends the connection."""
         honest = response.announced_length is None or not response.body
         keep_alive = keep_alive and honest
-        self._outgoing += _head(response, keep_alive) + response.body
+        self._outgoing += (_head(response, keep_alive), response.body)
         self._server.flush_soon(self)
         self._finish(keep_alive)
 
     def flush(self) -> None:
         """Write the answers that have gathered."""
         if self._outgoing:
-            self._transport.write(self._outgoing)
-            self._outgoing = b""
+            self._transport.write(b"".join(self._outgoing))
+            self._outgoing.clear()
 
     def _finish(self, keep_alive: bool) -> None:
         self._answering = False
@@ -303,20 +303,30 @@ def _our_mistake() -> Response:
     return RefusalError("the mock server made a mistake: see its stderr", status=500).as_response()
 
 
+def _path_and_query(url: bytes) -> tuple[str, str]:
+    """The percent-decoded path and the query as it is; the URL may be absolute, as for a proxy."""
+    if not url.startswith(b"/"):
+        parsed = httptools.parse_url(url)
+        url = (parsed.path or b"/") + b"?" + (parsed.query or b"")
+    path, _, query = url.decode("latin-1").partition("?")
+    return unquote(path) if "%" in path else path, query
+
+
 def _head(response: Response, keep_alive: bool) -> bytes:
-    status = response.status
+    start = _start_of_head(response.status, response.headers, keep_alive)
+    if response.status in _BODYLESS:
+        return start + b"\r\n"
     length = len(response.body) if response.announced_length is None else response.announced_length
-    lines = [f"HTTP/1.1 {status} {_REASONS.get(status) or _reason(status)}\r\n"]
-    lines += [f"{name}: {value}\r\n" for name, value in response.headers]
-    if status not in _BODYLESS:
-        lines.append(f"Content-Length: {length}\r\n")
-    lines.append("\r\n" if keep_alive else "Connection: close\r\n\r\n")
-    return "".join(lines).encode("latin-1", errors="replace")
+    return b"%bContent-Length: %d\r\n\r\n" % (start, length)
 
 
-def _reason(status: int) -> str:
+@lru_cache(maxsize=256)
+def _start_of_head(status: int, headers: tuple[tuple[str, str], ...], keep_alive: bool) -> bytes:
+    """Everything but the length: the same few over and over."""
     try:
-        _REASONS[status] = HTTPStatus(status).phrase
+        reason = HTTPStatus(status).phrase
     except ValueError:
-        _REASONS[status] = "Unknown"
-    return _REASONS[status]
+        reason = "Unknown"
+    more = headers if keep_alive else (*headers, ("Connection", "close"))
+    lines = (f"HTTP/1.1 {status} {reason}\r\n", *(f"{name}: {value}\r\n" for name, value in more))
+    return "".join(lines).encode("latin-1", errors="replace")

@@ -84,9 +84,11 @@ class Inspector:
 
     def wants(self, draft: Draft) -> bool:
         """Whether there is anything to look into."""
-        return any(
-            reference.data is not None or self._fetcher.wants(reference.url) for reference in draft.references
-        ) or (draft.audio_url is not None and self._fetcher.wants(draft.audio_url))
+        wants = self._fetcher.wants
+        for reference in draft.references:
+            if reference.data is not None or wants(reference.url):
+                return True
+        return draft.audio_url is not None and wants(draft.audio_url)
 
     def inspect(self, draft: Draft) -> Inspection:
         """Look at the data URIs first, then fetch. Never raises."""

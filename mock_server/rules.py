@@ -42,7 +42,6 @@ _KIND_OF_TYPE = {
     **dict.fromkeys(("video/mp4", "video/quicktime", "video/mov"), "video"),
 }
 _AUDIO_ENDINGS = frozenset({"wav", "mp3"})
-_CHARACTERS = tuple(f"character{number}" for number in range(1, 10))
 _CHARACTER = re.compile(r"character([1-9])(?!\d)")
 _DATA_URI = re.compile(r"data:([\w.+-]+/[\w.+-]+)(?:;[\w.+-]+=[\w.+-]+)*;base64,", re.IGNORECASE | re.ASCII)
 _URL = re.compile(
@@ -99,23 +98,17 @@ class Draft:
 
     def without_media(self) -> Draft:
         """The same without the decoded data, so that a task in memory stays small."""
-        if all(reference.data is None for reference in self.references):
-            return self
-        light = tuple(replace(reference, data=None) for reference in self.references)
-        return replace(self, references=light)
+        return replace(self, references=tuple(replace(reference, data=None) for reference in self.references))
 
     def warnings(self) -> list[str]:
         """What is allowed but most likely a mistake."""
         found = []
         if len(self.prompt) > PROMPT_CHARACTERS:
             found.append(f"input.prompt has {len(self.prompt)} characters: cut at {PROMPT_CHARACTERS}")
-        if any(name in self.prompt for name in _CHARACTERS[len(self.references) :]):
-            named = {int(number) for number in _CHARACTER.findall(self.prompt)}
-            found += [
-                f"input.prompt names character{number}, but there are {len(self.references)} references"
-                for number in sorted(named)
-                if number > len(self.references)
-            ]
+        if "character" in self.prompt:
+            given = len(self.references)
+            unknown = {int(number) for number in _CHARACTER.findall(self.prompt) if int(number) > given}
+            found += [f"input.prompt names character{n}, but there are {given} references" for n in sorted(unknown)]
         if self.ignored_fields:
             found.append(f"unknown fields are ignored: {', '.join(self.ignored_fields)}")
         return found

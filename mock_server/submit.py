@@ -99,7 +99,7 @@ class SubmitRoute:
         task = Task(
             id=f"{state.ids.getrandbits(128):032x}",
             account=taken.account,
-            draft=taken.draft.without_media(),
+            draft=taken.draft.without_media() if inspection.media else taken.draft,
             faults=taken.faults,
             created_at=now,
             schedule=state.times.schedule(parameters, now),

@@ -11,7 +11,9 @@ import requests
 from mock_server.settings import Settings
 from mock_server.simulator import Simulator
 
-READ_TIMEOUT_SECONDS = 0.4
+PATIENCE_SECONDS = 30.0
+"""Long, since a busy machine answers late. A test that waits for a timeout is impatient instead."""
+IMPATIENCE_SECONDS = 0.4
 HTTP, IN_PROCESS = "over HTTP", "in process"
 
 
@@ -49,16 +51,19 @@ class Door:
         self.url = url
         self.simulator = simulator
 
-    def call(self, method: str, path: str, *, key: str | None = "test-key", **options: Any) -> Outcome:
+    def call(
+        self, method: str, path: str, *, key: str | None = "test-key", impatient: bool = False, **options: Any
+    ) -> Outcome:
         headers = dict(options.pop("headers", {}))
         if key is not None:
             headers.setdefault("Authorization", f"Bearer {key}")
+        timeout = IMPATIENCE_SECONDS if impatient else PATIENCE_SECONDS
         url = path if path.startswith("http") else f"{self.url}{path}"
         try:
             with requests.Session() as session:
                 session.trust_env = False
                 answer = session.request(
-                    method, url, headers=headers, timeout=READ_TIMEOUT_SECONDS, allow_redirects=False, **options
+                    method, url, headers=headers, timeout=timeout, allow_redirects=False, **options
                 )
         except requests.RequestException as error:
             return Outcome(broken=how_it_broke(error))

@@ -10,6 +10,8 @@ from mock_server.directives import FAULTS_OF_STAGE, STAGES
 from mock_server.errors import ERROR_CODES
 from tests.mock.doors import Door, Outcome, request_with
 
+TIMES_OUT = Outcome(broken="timeout")
+
 SUBMIT_ROWS: list[tuple[str, Outcome | tuple[int, str], int]] = [
     # directive, what the caller sees (status and code, or how it broke), tasks created
     ("001028001", (400, "001028001"), 0),
@@ -31,8 +33,8 @@ SUBMIT_ROWS: list[tuple[str, Outcome | tuple[int, str], int]] = [
     ("submit:http-503", (503, "service_unavailable"), 0),
     ("submit:http-599", (599, "http_599"), 0),
     ("submit:reset", Outcome(broken="reset"), 0),
-    ("submit:timeout", Outcome(broken="timeout"), 0),
-    ("submit:slow", Outcome(broken="timeout"), 1),
+    ("submit:timeout", TIMES_OUT, 0),
+    ("submit:slow", TIMES_OUT, 1),
     ("submit:lost-answer", Outcome(broken="closed"), 1),
 ]
 
@@ -41,7 +43,7 @@ SUBMIT_ROWS: list[tuple[str, Outcome | tuple[int, str], int]] = [
 def test_a_fault_of_submit_shows_as_asked(
     door: Door, directive: str, seen: Outcome | tuple[int, str], created: int
 ) -> None:
-    outcome = door.submit_prompt(f"a cat [[mock:{directive}]]")
+    outcome = door.submit_prompt(f"a cat [[mock:{directive}]]", impatient=seen == TIMES_OUT)
     assert seen == (outcome if isinstance(seen, Outcome) else (outcome.status, outcome.code))
     assert door.ledger()["created"] == created
     door.advance(10)
@@ -65,8 +67,8 @@ POLL_ROWS: list[tuple[str, Outcome | tuple[int, str], str]] = [
     ("poll:http-429", (429, "too_many_requests"), "completed"),
     ("poll:http-503", (503, "service_unavailable"), "completed"),
     ("poll:reset", Outcome(broken="reset"), "completed"),
-    ("poll:timeout", Outcome(broken="timeout"), "completed"),
-    ("poll:slow", Outcome(broken="timeout"), "completed"),
+    ("poll:timeout", TIMES_OUT, "completed"),
+    ("poll:slow", TIMES_OUT, "completed"),
     ("poll:lost-answer", Outcome(broken="closed"), "completed"),
 ]
 
@@ -77,7 +79,7 @@ def test_a_fault_of_poll_shows_at_every_poll(
 ) -> None:
     task = door.created(request_with(prompt=f"a cat [[mock:{directive}]]"))
     for _ in range(2):
-        outcome = door.poll(task)
+        outcome = door.poll(task, impatient=seen == TIMES_OUT)
         assert seen == (outcome if isinstance(seen, Outcome) else (outcome.status, outcome.code))
         if outcome.status == 200:
             assert (outcome.json["id"], outcome.json["status"]) == (task, "failed")
@@ -124,7 +126,7 @@ DOWNLOAD_ROWS: list[tuple[str, Outcome | tuple[int, str]]] = [
     ("http-403", (403, "forbidden")),
     ("http-503", (503, "service_unavailable")),
     ("reset", Outcome(broken="reset")),
-    ("timeout", Outcome(broken="timeout")),
+    ("timeout", TIMES_OUT),
     ("cut", Outcome(broken="cut")),
     ("wrong-length", Outcome(broken="cut")),
 ]
@@ -133,7 +135,7 @@ DOWNLOAD_ROWS: list[tuple[str, Outcome | tuple[int, str]]] = [
 @pytest.mark.parametrize(("fault", "seen"), DOWNLOAD_ROWS, ids=[row[0] for row in DOWNLOAD_ROWS])
 def test_a_fault_of_download_strikes_once(door: Door, fault: str, seen: Outcome | tuple[int, str]) -> None:
     link = finished_link(door, f"a cat [[mock:download:{fault}]]")
-    first, second = door.download(link), door.download(link)
+    first, second = door.download(link, impatient=seen == TIMES_OUT), door.download(link)
     assert seen == (first if isinstance(seen, Outcome) else (first.status, first.code))
     assert second.status == 200
 

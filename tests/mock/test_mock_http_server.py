@@ -15,7 +15,7 @@ from mock_server.running import RunningMock
 from mock_server.simulator import Simulator
 from tests.mock.doors import TinyRenderer, quick, request_with
 
-PATIENCE_SECONDS = 5.0
+PATIENCE_SECONDS = 30.0
 
 
 @pytest.fixture(scope="module")
@@ -200,7 +200,7 @@ def test_a_reset_is_a_reset_and_a_lost_answer_a_clean_close(server: RunningMock)
 def test_a_timeout_holds_the_connection_and_then_closes_it(server: RunningMock) -> None:
     server.reset()
     with Line(server) as line:
-        line.send(submit(request_with(prompt="[[mock:submit:timeout@1]]")))
+        line.send(submit(request_with(prompt="[[mock:submit:timeout@2]]")))
         line._socket.settimeout(0.3)
         with pytest.raises(TimeoutError):
             line._socket.recv(1)
