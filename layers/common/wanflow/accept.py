@@ -16,6 +16,7 @@ from wanflow.files import Files
 from wanflow.ids import derived_job_id, new_job_id
 from wanflow.inspection import inspect_references, names_objects
 from wanflow.jobs import Job, Lane, Source
+from wanflow.owners import Owner, name_of
 from wanflow.pricing import TIER_OF_SIZE, Prices
 from wanflow.records import FINISH_GRACE_SECONDS, BudgetFull, JobRecords
 from wanflow.validation import RequestWarning, ValidRequest, billed_parameters, validate
@@ -56,7 +57,7 @@ class Intake:
     def register(
         self,
         body: object,
-        owner: str,
+        owner: Owner,
         source: Source,
         key: str | None = None,
         *,
@@ -81,6 +82,7 @@ class Intake:
         now = self._clock()
         cost = self._prices.estimate(request.size, request.duration_seconds)
         self._budget.check_job(cost)
+        owner = name_of(owner)
         job_id = keyed_job_id(owner, source, key) if key is not None else new_job_id(now, self._randbits)
         found = self._inspect(request, job_id if key is not None else None)
         job = Job(
@@ -102,7 +104,7 @@ class Intake:
         )
         return self._write(job)
 
-    def estimate(self, body: object, owner: str) -> dict[str, Any]:
+    def estimate(self, body: object, owner: Owner) -> dict[str, Any]:
         """What a request would cost and what is wrong with it; nothing is written or paid.
 
         Returns:

@@ -16,6 +16,7 @@ from wanflow.files import Files
 from wanflow.ids import is_job_id
 from wanflow.jobs import Job, Source, to_json
 from wanflow.json_text import parse_json
+from wanflow.owners import Owners
 from wanflow.polling import PollSchedule
 from wanflow.purge import Purger
 from wanflow.records import JobRecords
@@ -38,6 +39,7 @@ class Api:
         canceller: Canceller,
         purger: Purger,
         uploads: Uploads,
+        owners: Owners,
         records: JobRecords,
         files: Files,
         *,
@@ -49,6 +51,7 @@ class Api:
         self._canceller = canceller
         self._purger = purger
         self._uploads = uploads
+        self._owners = owners
         self._records = records
         self._files = files
         self._schedule = schedule
@@ -70,7 +73,7 @@ class Api:
 
     def create_video(self) -> Response[str]:
         """`POST /videos`: 202 and the job, 200 for a repeated key."""
-        accepted = self._intake.register(self._json_body(), self._owner(), Source("api"), key=self._idempotency_key())
+        accepted = self._intake.register(self._json_body(), self._owner, Source("api"), key=self._idempotency_key())
         self._executions.start_job(accepted.job)
         status = HTTPStatus.ACCEPTED if accepted.is_new else HTTPStatus.OK
         return self._job_response(status, accepted.job, {"Location": self._location(accepted.job)})
@@ -82,8 +85,9 @@ class Api:
 
     def delete_video(self, job_id: str) -> Response[str]:
         """`DELETE /videos/{id}`: 202 cancel, 409 when the job has ended; with `?purge=true` its data, 204."""
+        purge = self._flag("purge")
         job = self._own_job(job_id)
-        if self._query("purge") == "true":
+        if purge:
             self._purger.purge(job)
             return Response(HTTPStatus.NO_CONTENT)
         return self._job_response(HTTPStatus.ACCEPTED, self._canceller.cancel(job))
@@ -97,15 +101,22 @@ class Api:
 
     def create_upload(self) -> Response[str]:
         """`POST /uploads`: where to POST a file to, and the name to put into a request."""
-        upload = self._uploads.create(self._json_body(), self._owner())
+        upload = self._uploads.create(self._json_body(), self._owner)
         return json_response(HTTPStatus.CREATED, upload)
 
     def estimate(self) -> Response[str]:
         """`POST /estimates`: what a request would cost and what is wrong with it; pays nothing."""
-        return json_response(HTTPStatus.OK, self._intake.estimate(self._json_body(), self._owner()))
+        return json_response(HTTPStatus.OK, self._intake.estimate(self._json_body(), self._owner))
 
     def _query(self, name: str) -> str | None:
         return self._app.current_event.query_string_parameters.get(name)
+
+    def _flag(self, name: str) -> bool:
+        text = self._query(name) or "false"
+        if text not in {"true", "false"}:
+            # `?purge=1` must not cancel a job that was to be deleted.
+            raise InvalidRequest([Violation(name, "invalid_request", "must be true or false")])
+        return text == "true"
 
     def _limit(self) -> int:
         text = self._query("limit") or str(DEFAULT_LIMIT)
@@ -161,14 +172,15 @@ class Api:
         key = self._app.current_event.headers.get("idempotency-key")
         if key is None:
             return None
-        if not (0 < len(key) <= MAX_KEY_CHARACTERS and key.isprintable()):
-            message = f"must have 1 to {MAX_KEY_CHARACTERS} printable characters"
+        if not (0 < len(key) <= MAX_KEY_CHARACTERS and key.isascii() and key.isprintable()):
+            message = f"must have 1 to {MAX_KEY_CHARACTERS} printable ASCII characters"
             raise InvalidRequest([Violation("Idempotency-Key", "invalid_request", message)])
         return key
 
     def _owner(self) -> str:
-        """The API key's id: the gateway lets nobody in without one; `sam local start-api` knows no keys."""
-        return self._app.current_event.request_context.identity.api_key_id or _LOCAL_OWNER
+        """Whose the API key is: the gateway lets nobody in without one; `sam local start-api` knows no keys."""
+        key_id = self._app.current_event.request_context.identity.api_key_id
+        return self._owners.of_key(key_id) if key_id else _LOCAL_OWNER
 
     def _location(self, job: Job) -> str:
         stage = self._app.current_event.request_context.stage

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from wanflow import aws
 from wanflow.errors import DownloadFailed, NotFound
 from wanflow.jobs import StoredVideo, to_json
+from wanflow.owners import Owner, name_of
 from wanflow.references import OwnFiles
 
 if TYPE_CHECKING:
@@ -35,9 +36,14 @@ class Files:
         self._client = client
         self.bucket = bucket
 
-    def of_owner(self, owner: str, key: str | None = None) -> OwnFiles:
+    def of_owner(self, owner: Owner, key: str | None = None) -> OwnFiles:
         """What this owner may name as `s3://…`; `key` is an object that is known to be the owner's."""
-        return OwnFiles(self.bucket, (f"uploads/{owner}/", f"inbox/{owner}/"), (key,) if key else ())
+
+        def prefixes() -> tuple[str, ...]:
+            name = name_of(owner)
+            return f"uploads/{name}/", f"inbox/{name}/"
+
+        return OwnFiles(self.bucket, prefixes, (key,) if key else ())
 
     def url_of(self, key: str) -> str:
         return f"s3://{self.bucket}/{key}"

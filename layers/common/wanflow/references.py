@@ -3,6 +3,7 @@
 import base64
 import binascii
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 from urllib.parse import urlsplit
@@ -54,10 +55,13 @@ class Reference:
 
 @dataclass(frozen=True, slots=True)
 class OwnFiles:
-    """The objects that one owner may name as `s3://…`: the stack's bucket, the owner's own prefixes."""
+    """The objects that one owner may name as `s3://…`: the stack's bucket, the owner's own prefixes.
+
+    `prefixes` may be a function, called only for a request that names an object.
+    """
 
     bucket: str
-    prefixes: tuple[str, ...]
+    prefixes: tuple[str, ...] | Callable[[], tuple[str, ...]]
     keys: tuple[str, ...] = ()
 
     def key_of(self, url: str) -> str:
@@ -67,8 +71,9 @@ class OwnFiles:
             BadReference: another bucket or somebody else's prefix.
         """
         bucket, _, key = url.removeprefix("s3://").partition("/")
-        if bucket != self.bucket or not (key.startswith(self.prefixes) or key in self.keys):
-            allowed = " or ".join(f"s3://{self.bucket}/{prefix}" for prefix in self.prefixes)
+        prefixes = self.prefixes() if callable(self.prefixes) else self.prefixes
+        if bucket != self.bucket or not (key.startswith(prefixes) or key in self.keys):
+            allowed = " or ".join(f"s3://{self.bucket}/{prefix}" for prefix in prefixes)
             raise BadReference(f"an s3:// reference must lie under {allowed}")
         return key
 

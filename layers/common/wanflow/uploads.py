@@ -8,6 +8,7 @@ from wanflow.errors import InvalidRequest, Violation
 from wanflow.files import Files
 from wanflow.ids import new_job_id
 from wanflow.inspection import MAX_BYTES
+from wanflow.owners import Owner, name_of
 from wanflow.references import Kind
 from wanflow.validation import kind_of
 
@@ -34,7 +35,7 @@ class Uploads:
         self._clock = clock
         self._randbits = randbits
 
-    def create(self, body: object, owner: str) -> dict[str, Any]:
+    def create(self, body: object, owner: Owner) -> dict[str, Any]:
         """Lend a place for a file of {`content_type`, `bytes`}.
 
         Returns:
@@ -46,7 +47,7 @@ class Uploads:
         content_type, size = _check(body)
         now = self._clock()
         name = new_job_id(now, self._randbits).removeprefix("vid_")
-        key = f"uploads/{owner}/{name}.{_TYPES[content_type][1]}"
+        key = f"uploads/{name_of(owner)}/{name}.{_TYPES[content_type][1]}"
         post = self._files.post_form(key, content_type, size, UPLOAD_SECONDS)
         return {**post, "reference": self._files.url_of(key), "expires_at": after(now, UPLOAD_SECONDS)}
 

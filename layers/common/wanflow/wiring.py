@@ -106,6 +106,7 @@ def _intake() -> Intake:
 def api() -> "Api":
     from wanflow.api import Api  # noqa: PLC0415
     from wanflow.cancel import Canceller  # noqa: PLC0415
+    from wanflow.owners import Owners  # noqa: PLC0415
     from wanflow.purge import Purger  # noqa: PLC0415
     from wanflow.uploads import Uploads  # noqa: PLC0415
 
@@ -116,6 +117,7 @@ def api() -> "Api":
         Canceller(records, _executions()),
         Purger(records, files),
         Uploads(files, clock=utc_now, randbits=secrets.randbits),
+        Owners(aws.dynamodb, load(StoreSettings, os.environ).table_name, time.monotonic),
         records,
         files,
         schedule=PollSchedule(_settings().typical_render_seconds),
