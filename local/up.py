@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,9 +19,12 @@ def main(_arguments: list[str]) -> int:
     settings = Settings.from_environment()
     with local_stack(settings) as stack, endpoints_file(stack):
         print(welcome(stack.endpoints, settings), flush=True)
-        while True:
-            stack.check_alive()
-            time.sleep(1)
+        try:
+            while True:
+                stack.check_alive()
+                time.sleep(1)
+        finally:
+            print("\nStopping.", file=sys.stderr, flush=True)
 
 
 @contextlib.contextmanager

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import pytest
 
 from local.ports import free_ports
+from local.processes import exit_with_parent
 from local.settings import STATE, Settings, mock_provider
 from local.stack import local_stack
 from tests.e2e.fates import FATES
@@ -25,6 +26,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(scope="session")
 def wanflow() -> Iterator[Wanflow]:
+    exit_with_parent()
     aws_port, mock_port = free_ports(2)
     settings = Settings(
         aws_port=aws_port,
