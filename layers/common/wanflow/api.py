@@ -63,6 +63,7 @@ class Api:
         self._app.get("/videos")(self.list_videos)
         self._app.post("/uploads")(self.create_upload)
         self._app.post("/estimates")(self.estimate)
+        self._app.get("/openapi.json")(self.describe)
         self._app.not_found(no_such_path)
         self._app.exception_handler(WanflowError)(refuse)
         self._app.exception_handler(Exception)(breakdown)
@@ -107,6 +108,13 @@ class Api:
     def estimate(self) -> Response[str]:
         """`POST /estimates`: what a request would cost and what is wrong with it; pays nothing."""
         return json_response(HTTPStatus.OK, self._intake.estimate(self._json_body(), self._owner))
+
+    def describe(self) -> Response[str]:
+        """`GET /openapi.json`: the contract; needs no key."""
+        # Imported by the call that needs it: most never do.
+        from wanflow.openapi import document  # noqa: PLC0415
+
+        return json_response(HTTPStatus.OK, document())
 
     def _query(self, name: str) -> str | None:
         return self._app.current_event.query_string_parameters.get(name)

@@ -6,7 +6,8 @@ from collections.abc import Callable
 from datetime import datetime
 
 _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
-_ID = re.compile(r"vid_[0-9a-hjkmnp-tv-z]{26}")
+ID_PATTERN = "vid_[0-9a-hjkmnp-tv-z]{26}"
+_ID = re.compile(ID_PATTERN)
 
 
 def new_job_id(now: datetime, randbits: Callable[[int], int]) -> str:

@@ -14,7 +14,7 @@ from wanflow.validation import kind_of
 
 UPLOAD_SECONDS = 3600
 
-_TYPES: dict[str, tuple[Kind, str]] = {
+TYPES: dict[str, tuple[Kind, str]] = {
     "image/jpeg": ("image", "jpg"),
     "image/png": ("image", "png"),
     "image/bmp": ("image", "bmp"),
@@ -47,7 +47,7 @@ class Uploads:
         content_type, size = _check(body)
         now = self._clock()
         name = new_job_id(now, self._randbits).removeprefix("vid_")
-        key = f"uploads/{name_of(owner)}/{name}.{_TYPES[content_type][1]}"
+        key = f"uploads/{name_of(owner)}/{name}.{TYPES[content_type][1]}"
         post = self._files.post_form(key, content_type, size, UPLOAD_SECONDS)
         return {**post, "reference": self._files.url_of(key), "expires_at": after(now, UPLOAD_SECONDS)}
 
@@ -60,9 +60,9 @@ def _check(body: object) -> tuple[str, int]:
         Violation(name[:60], "invalid_request", "is unknown here; known are content_type, bytes")
         for name in sorted(body.keys() - {"content_type", "bytes"})
     ]
-    kind = _TYPES[content_type][0] if isinstance(content_type, str) and content_type in _TYPES else None
+    kind = TYPES[content_type][0] if isinstance(content_type, str) and content_type in TYPES else None
     if kind is None:
-        violations.append(Violation("content_type", "invalid_request", f"must be one of {', '.join(_TYPES)}"))
+        violations.append(Violation("content_type", "invalid_request", f"must be one of {', '.join(TYPES)}"))
     most = MAX_BYTES[kind] if kind else max(MAX_BYTES.values())
     if type(size) is not int or not 1 <= size <= most:
         violations.append(Violation("bytes", "invalid_request", f"must be an integer from 1 to {most}"))
