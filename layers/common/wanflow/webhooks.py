@@ -211,7 +211,8 @@ def wait_seconds(
     if left <= 0:
         return None
     pause = BACKOFF_SECONDS[min(max(tries, 1), len(BACKOFF_SECONDS)) - 1] * (1 - JITTER + 2 * JITTER * random())
-    return max(1, ceil(min(left, max(pause, min(retry_after_seconds, BACKOFF_SECONDS[-1])))))
+    asked = min(retry_after_seconds, BACKOFF_SECONDS[-1])
+    return max(1, min(ceil(left), round(max(pause, asked))))
 
 
 def signed_headers(event_id: str, moment: datetime, body: str, secrets: Iterable[str]) -> dict[str, str]:
