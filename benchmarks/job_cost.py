@@ -11,7 +11,6 @@ from __future__ import annotations
 import argparse
 import time
 from dataclasses import dataclass, replace
-from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
@@ -104,10 +103,8 @@ def count(stack: Stack, document: dict[str, Any]) -> Counted:
     execution = stack.endpoints.state_machine_arn.replace(":stateMachine:", ":execution:") + f":{document['id']}"
     pages = workflow.get_paginator("get_execution_history").paginate(executionArn=execution)
     events = [event for page in pages for event in page["events"]]
-    states = [
-        event["stateEnteredEventDetails"]["name"] for event in events if event["type"].endswith("StateEntered")
-    ]
-    seconds, calls, since = 0.0, 0, datetime.min
+    states = [event["stateEnteredEventDetails"]["name"] for event in events if event["type"].endswith("StateEntered")]
+    seconds, calls, since = 0.0, 0, events[0]["timestamp"]
     for event in events:
         if event["type"] == "TaskScheduled":
             since, calls = event["timestamp"], calls + 1

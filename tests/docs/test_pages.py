@@ -1,0 +1,153 @@
+"""What the documentation says is so: links, commands, parameters, codes, examples, the picture of the workflow."""
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.docs.pages import PAGES, README, ROOT, anchors, blocks, code, links, prose, rows, section, text_of
+from tests.template import Template
+from wanflow import answers, wan_client
+from wanflow.references import OwnFiles
+from wanflow.validation import validate
+
+ERRORS = ROOT / "docs" / "errors.md"
+WORKFLOW = ROOT / "statemachine" / "generate_video.asl.json"
+LAYER = ROOT / "layers" / "common" / "wanflow"
+
+NINE_CODES = {
+    *wan_client.REQUEST_CODES,
+    *wan_client.GENERATION_FAILED_CODES,
+    wan_client.HTTP_ERROR_RESPONSE,
+    wan_client.STATUS_CHECK_ERROR,
+    wan_client.TASK_CREATION_ERROR,
+}
+CAUSES_ONLY = {"no_answer", "interrupted"}
+"""Words that stand only inside another error's message or on an attempt."""
+
+each_page = pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+
+
+@each_page
+def test_every_relative_link_leads_somewhere(page: Path) -> None:
+    for link in links(page):
+        if link.startswith(("http://", "https://")):
+            continue
+        name, _, anchor = link.partition("#")
+        target = (page.parent / name).resolve() if name else page
+        assert target.exists(), f"{page.name} links to {link}"
+        assert not anchor or anchor in anchors(target), f"{page.name} links to {link}, but there is no such heading"
+
+
+@each_page
+def test_every_make_command_exists(page: Path) -> None:
+    targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE))
+    named = {name for text in code(page) for name in re.findall(r"(?:^|\s)make ([a-z-]+)", text)}
+    assert named <= targets
+
+
+@each_page
+def test_every_json_example_parses(page: Path) -> None:
+    for example in blocks(page, "json"):
+        json.loads(example)
+
+
+@each_page
+def test_every_path_in_backquotes_of_this_repository_exists(page: Path) -> None:
+    roots = "|".join(sorted(path.name for path in ROOT.iterdir() if path.is_dir() and not path.name.startswith(".")))
+    for text in re.findall(r"`([^`\n]+)`", prose(page)):
+        match = re.fullmatch(rf"(?:{roots})/[\w./-]*", text)
+        # A folder of the bucket, such as videos/, is none of ours.
+        assert match is None or text.startswith("demo-output/") or (ROOT / text).exists(), f"{page.name} names {text}"
+
+
+@each_page
+def test_no_page_holds_a_path_of_somebody_s_machine(page: Path) -> None:
+    assert not re.findall(r"(?:/home/|/root/|/work/|/tmp/|/Users/)\S*", text_of(page))
+
+
+def test_the_readme_lists_every_parameter_with_its_default() -> None:
+    told = {row[0].strip("`"): row[1].strip("`") for row in rows(section(README, "Parameters"))}
+    assert told == {name: _default(parameter) for name, parameter in Template().raw["Parameters"].items()}
+
+
+def _default(parameter: dict[str, Any]) -> str:
+    if "Default" not in parameter:
+        return "(none)"
+    return str(parameter["Default"]) or "(empty)"
+
+
+def test_the_readme_names_only_calls_that_the_template_has() -> None:
+    named = set()
+    for row in rows(section(README, "Ask for a video")):
+        method, path = re.match(r"`([A-Z]+) (/[^?`]*)", row[0]).groups()  # type: ignore[union-attr]
+        named.add((method, path))
+    functions = (each for each in Template().raw["Resources"].values() if each["Type"] == "AWS::Serverless::Function")
+    events = [event for each in functions for event in each["Properties"].get("Events", {}).values()]
+    calls = [event["Properties"] for event in events if event["Type"] == "Api"]
+    assert named <= {(call["Method"], call["Path"]) for call in calls}
+
+
+def test_the_readme_s_error_table_holds_the_nine_codes() -> None:
+    told = _codes(section(README, "Errors"))
+    assert {code for code in told if code.isdigit()} == NINE_CODES
+
+
+def test_the_error_tables_hold_every_code_that_a_caller_can_meet_and_no_other() -> None:
+    told = _codes(section(README, "Errors")) | _codes(text_of(ERRORS))
+    assert told == NINE_CODES | _words_of_the_code() - CAUSES_ONLY
+
+
+def _codes(text: str) -> set[str]:
+    """The codes of the tables: digits or words in backquotes, in the column called code."""
+    codes = set()
+    for row in rows(text):
+        cell = row[1] if row[0].isdigit() else row[0]
+        first_and_last = re.findall(r"`(00102\d{4})` to `(00102\d{4})`", cell)
+        codes |= {f"{number:09}" for first, last in first_and_last for number in range(int(first), int(last) + 1)}
+        codes |= set(re.findall(r"`([a-z_]+|00102\d{4})`", cell))
+    return codes
+
+
+def _words_of_the_code() -> set[str]:
+    source = "\n".join(path.read_text(encoding="utf-8") for path in LAYER.glob("*.py"))
+    of_jobs = set(re.findall(r'ErrorInfo\(\s*"([a-z_]+)"', source))
+    of_answers = {code for _, code in answers._TOP_CODE.values()} | {answers._INTERNAL[1]}
+    of_the_gateway = set(re.findall(r'"error":\{"code":"([a-z_]+)"', text_of(ROOT / "template.yaml")))
+    return of_jobs | of_answers | of_the_gateway
+
+
+def test_the_readme_s_example_request_is_valid() -> None:
+    request = json.loads(blocks(README, "json")[0])
+    assert not validate(request, OwnFiles("bucket", ("uploads/owner/",))).warnings
+
+
+def test_the_readme_s_answer_has_fields_that_the_job_document_has() -> None:
+    answer = next(block for block in map(json.loads, blocks(README, "json")) if "progress" in block)
+    source = text_of(LAYER / "documents.py")
+    assert [name for name in answer if f'"{name}"' not in source] == []
+
+
+def test_the_readme_s_picture_is_the_workflow() -> None:
+    states: dict[str, Any] = json.loads(text_of(WORKFLOW))["States"]
+    picture = blocks(README, "mermaid")[0]
+    names = dict(re.findall(r"(\w+)[\[{]\"([^\"]+)\"[\]}]", picture))
+    assert set(names.values()) == set(states)
+    # Labels of boxes and arrows out of the way: what is left is `a --> b`.
+    bare = re.sub(r"\(\[.*?\]\)|\[\".*?\"\]|\{\".*?\"\}|\|.*?\|", "", picture)
+    drawn = {(names.get(a), names.get(b)) for a, b in re.findall(r"(\w+) *--> *(\w+)", bare)}
+    drawn = {(a, b) for a, b in drawn if a and b}
+    assert drawn == {(name, target) for name, state in states.items() for target in _targets(state)}
+
+
+def test_every_state_that_breaks_goes_to_finish_job_as_the_readme_says() -> None:
+    states: dict[str, Any] = json.loads(text_of(WORKFLOW))["States"]
+    working = {name: state for name, state in states.items() if state["Type"] == "Task" and name != "Finish Job"}
+    assert {catch["Next"] for state in working.values() for catch in state["Catch"]} == {"Finish Job"}
+
+
+def _targets(state: dict[str, Any]) -> set[str]:
+    choices = {choice["Next"] for choice in state.get("Choices", [])}
+    return choices | {state[key] for key in ("Next", "Default") if key in state}
