@@ -89,6 +89,7 @@ class Connection(asyncio.BufferedProtocol):
         self._waiting: deque[tuple[Request, bool]] = deque()
         self._answering = False
         self._closing = False
+        self._half_closed = False
         self._timer: asyncio.TimerHandle | None = None
 
     # --- asyncio.BufferedProtocol -------------------------------------------------------------------------------------
@@ -125,7 +126,9 @@ class Connection(asyncio.BufferedProtocol):
             )
 
     def eof_received(self) -> bool:
-        """A client that closed its writing half still gets its answer."""
+        """A client that closed its writing half still gets its answers, then the connection ends."""
+        self._half_closed = True
+        self.flush()
         return self._answering
 
     def drop(self) -> None:
@@ -233,7 +236,7 @@ class Connection(asyncio.BufferedProtocol):
 
     def _finish(self, keep_alive: bool) -> None:
         self._answering = False
-        if not keep_alive:
+        if not keep_alive or (self._half_closed and not self._waiting):
             self._closing = True
             self.flush()
             self._transport.close()

@@ -184,9 +184,10 @@ def test_a_path_is_percent_decoded_and_a_query_kept_apart(server: RunningMock) -
 
 def test_a_client_that_closes_its_half_still_gets_its_answer(server: RunningMock) -> None:
     with Line(server) as line:
-        line.send(submit(request_with(prompt=f"[[mock:submit:slow@0]] {server.url}")))
+        line.send(submit(request_with(prompt=f"[[mock:submit:slow@1]] {server.url}")))
         line._socket.shutdown(socket.SHUT_WR)
         assert line.answer()[0] == 200
+        assert line.is_closed()
 
 
 def test_a_reset_is_a_reset_and_a_lost_answer_a_clean_close(server: RunningMock) -> None:
