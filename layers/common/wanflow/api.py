@@ -86,6 +86,7 @@ class Api:
 
     def delete_video(self, job_id: str) -> Response[str]:
         """`DELETE /videos/{id}`: 202 cancel, 409 when the job has ended; with `?purge=true` its data, 204."""
+        self._know_query("purge")
         purge = self._flag("purge")
         job = self._own_job(job_id)
         if purge:
@@ -95,6 +96,7 @@ class Api:
 
     def list_videos(self) -> Response[str]:
         """`GET /videos?status=&limit=&cursor=`: own jobs, newest first."""
+        self._know_query("status", "limit", "cursor")
         limit, status = self._limit(), self._status()
         page = self._records.newest(self._owner(), status=status, limit=limit, cursor=self._query("cursor"))
         videos = [job_document(job, self._files.link, self._progress(job)) for job in page.jobs]
@@ -118,6 +120,13 @@ class Api:
 
     def _query(self, name: str) -> str | None:
         return self._app.current_event.query_string_parameters.get(name)
+
+    def _know_query(self, *known: str) -> None:
+        """Refuse a query parameter that would do nothing: with `?purg=true` a job would be canceled."""
+        unknown = sorted(set(self._app.current_event.query_string_parameters) - set(known))
+        message = f"is unknown here; known are {', '.join(known)}"
+        if unknown:
+            raise InvalidRequest([Violation(name[:60] or "query", "invalid_request", message) for name in unknown])
 
     def _flag(self, name: str) -> bool:
         text = self._query(name) or "false"

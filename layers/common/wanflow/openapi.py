@@ -85,7 +85,7 @@ def _list_videos() -> Json:
         "parameters": [
             _query("status", status, "Only jobs of this status"),
             _query("limit", limit, "How many at most"),
-            _query("cursor", {"type": "string"}, "The `next_cursor` of the page before"),
+            _query("cursor", {"type": "string", "format": "cursor"}, "The `next_cursor` of the page before"),
         ],
         "responses": {"200": _answer("One page", "JobList", "page"), **_errors("InvalidRequest")},
     }
