@@ -80,6 +80,7 @@ def _add_request(call: argparse.ArgumentParser) -> None:
     ):
         call.add_argument(f"--{name}", action=argparse.BooleanOptionalAction, default=None, help=what)
     call.add_argument("--metadata", action="append", metavar="NAME=VALUE", type=_pair, help="kept with the job")
+    call.add_argument("--callback-url", metavar="URL", help="gets a signed POST when the job has ended")
     call.add_argument("--request", metavar="FILE", help="the whole request as JSON instead of the options; - = stdin")
 
 

@@ -131,7 +131,7 @@ def _list(wanflow: Wanflow, options: Namespace) -> int:
     for job in islice(jobs, options.limit):
         prompt = " ".join(str(job["request"]["input"]["prompt"]).split())
         _show(
-            job, options, f"{job['created_at'][:19]}  {job['id']}  {job['status']:<10}  {_cost(job):>7}  {prompt:.60}"
+            job, options, f"{job['created_at'][:19]}  {job['id']}  {job['status']:<10}  {_cost(job):<18}  {prompt:.60}"
         )
     return DONE
 
@@ -189,6 +189,7 @@ def _request(options: Namespace) -> AnyRequest:
         shot_type=options.shot_type,
         seed=options.seed,
         metadata=dict(options.metadata) if options.metadata else None,
+        callback_url=options.callback_url,
     )
 
 
@@ -230,7 +231,7 @@ def _lines(job: Job, saved: str | None = None) -> str:
     lines = [f"{job['id']}: {job['status']}" + (f", {job['progress']} %" if "ended_at" not in job else "")]
     if "error" in job:
         lines.append(f"error     {job['error']['code']}: {job['error']['message']}")
-    lines.append(f"cost      {_cost(job)}" + ("" if "usage" in job else " (estimated)"))
+    lines.append(f"cost      {_cost(job)}")
     if saved is not None:
         lines.append(f"video     {saved}")
     else:
@@ -240,4 +241,5 @@ def _lines(job: Job, saved: str | None = None) -> str:
 
 
 def _cost(job: Job) -> str:
-    return f"${job['usage']['cost'] if 'usage' in job else job['estimate']['cost_usd']}"
+    billed = (job.get("usage") or {}).get("cost")
+    return f"${billed}" if billed is not None else f"${job['estimate']['cost_usd']} (estimated)"

@@ -38,7 +38,7 @@ class Output(TypedDict):
 class Usage(TypedDict):
     """What the provider billed: `cost` in US dollars, as text."""
 
-    cost: str
+    cost: NotRequired[str]
     discount: NotRequired[float]
 
 
@@ -72,8 +72,8 @@ class Job(TypedDict):
     submitted_at: NotRequired[str]
     ended_at: NotRequired[str]
     output: NotRequired[list[Output]]
-    usage: NotRequired[Usage]
-    provider_metadata: NotRequired[dict[str, Any]]
+    usage: NotRequired[Usage | None]
+    provider_metadata: NotRequired[Any]
     rescued: NotRequired[bool]
     cancel_requested: NotRequired[bool]
     error: NotRequired[ErrorInfo]

@@ -49,6 +49,7 @@ class VideoRequest:
     shot_type: Literal["single", "multi"] | None = None
     seed: int | None = None
     metadata: Mapping[str, str] | None = None
+    callback_url: str | None = None
 
     def body(self) -> dict[str, Any]:
         """The request's JSON, with a `Path` for each file of this machine."""
@@ -61,6 +62,8 @@ class VideoRequest:
         body: dict[str, Any] = {"model": MODEL, "input": wan_input, "parameters": self._parameters()}
         if self.metadata is not None:
             body["metadata"] = dict(self.metadata)
+        if self.callback_url is not None:
+            body["callback_url"] = self.callback_url
         return body
 
     def _parameters(self) -> dict[str, Any]:
