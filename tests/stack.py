@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.fakes import FakeClock, FakeLambdaContext
+from tests.fakes import FakeClock, FakeLambdaContext, wan_request
 from tests.permissions import PermissionGuard
 from tests.template import ACCOUNT, ROOT, Template
 from wanflow import aws, wiring
@@ -116,8 +116,6 @@ class Stack:
 
     def create_job(self, body: Any = None, **options: Any) -> str:
         """A job made by the API; its id."""
-        from tests.fakes import wan_request
-
         answer = self.call("POST", "/videos", wan_request() if body is None else body, **options)
         assert answer.status in {200, 202}, answer.body
         return str(answer.body["id"])
@@ -185,6 +183,18 @@ class Stack:
         found = aws.stepfunctions().list_executions(stateMachineArn=self.state_machine_arn)["executions"]
         return sorted(execution["name"] for execution in found)
 
+    def execution_input(self, name: str) -> dict[str, Any]:
+        """What the execution of this name was started with, of whichever state machine."""
+        machines = aws.stepfunctions().list_state_machines()["stateMachines"]
+        for machine in machines:
+            for execution in aws.stepfunctions().list_executions(stateMachineArn=machine["stateMachineArn"])[
+                "executions"
+            ]:
+                if execution["name"] == name:
+                    told = aws.stepfunctions().describe_execution(executionArn=execution["executionArn"])
+                    return dict(json.loads(told["input"]))
+        raise AssertionError(f"no execution {name}")
+
     def keys(self, prefix: str = "") -> list[str]:
         answer = aws.s3().list_objects_v2(Bucket=self.bucket, Prefix=prefix)
         return [entry["Key"] for entry in answer.get("Contents", [])]
@@ -195,9 +205,9 @@ class Stack:
     def read_json(self, key: str) -> Any:
         return json.loads(self.read(key))
 
-    def put(self, key: str, content: bytes | str) -> None:
+    def put(self, key: str, content: bytes | str, metadata: dict[str, str] | None = None) -> None:
         body = content.encode() if isinstance(content, str) else content
-        aws.s3().put_object(Bucket=self.bucket, Key=key, Body=body)
+        aws.s3().put_object(Bucket=self.bucket, Key=key, Body=body, Metadata=metadata or {})
 
     def set_wan_key(self, key: str) -> None:
         aws.secretsmanager().put_secret_value(SecretId="WanApiKeySecret", SecretString=key)

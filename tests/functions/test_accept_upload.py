@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from tests.fakes import wan_request
+from tests.fakes import png, wan_request
 from tests.stack import Stack, event_file
 from wanflow import aws
 from wanflow.errors import AwsUnavailable
@@ -128,6 +128,88 @@ def test_an_upload_over_the_budget_gets_a_verdict(stack: Stack) -> None:
     answer = drop(stack, "inbox/request.json", json.dumps(wan_request()))
     assert answer["job_id"] is None
     assert stack.read_json("outbox/request.json.result.json")["error"]["code"] == "budget_exceeded"
+
+
+# --- Media that carry their prompt, and batches --------------------------------------------------------------------
+
+
+def test_a_picture_with_a_prompt_is_a_job_with_itself_as_character1(stack: Stack) -> None:
+    event = event_file("accept_upload", "image_with_prompt")
+    key = event["detail"]["object"]["key"]
+    metadata = {"prompt": "character1%20isst%20K%C3%A4se", "parameters": '{"size": "1280*720"}'}
+    stack.put(key, png(), metadata)
+    answer = stack.invoke("accept_upload", event)
+    job = stack.job(answer["job_id"])
+    assert job.owner == "alice"
+    assert job.request["input"] == {
+        "prompt": "character1 isst Käse",
+        "reference_urls": [f"s3://{stack.bucket}/{key}"],
+    }
+    assert job.request["parameters"]["size"] == "1280*720"
+    assert stack.read_json("outbox/alice/face.png.result.json")["id"] == job.id
+
+
+def test_a_picture_without_a_prompt_is_just_stored(stack: Stack) -> None:
+    event = event_file("accept_upload", "image_with_prompt")
+    stack.put(event["detail"]["object"]["key"], png())
+    assert stack.invoke("accept_upload", event)["job_id"] is None
+    assert stack.read_json("outbox/alice/face.png.result.json") == {
+        "status": "stored",
+        "reference": f"s3://{stack.bucket}/inbox/alice/face.png",
+    }
+
+
+def test_a_picture_that_breaks_a_rule_gets_a_verdict(stack: Stack) -> None:
+    stack.put("inbox/alice/face.png", png(100, 100), {"prompt": "character1", "parameters": "{broken"})
+    stack.invoke("accept_upload", event_file("accept_upload", "image_with_prompt"))
+    assert stack.read_json("outbox/alice/face.png.result.json")["error"]["code"] == "invalid_request"
+    stack.put("inbox/alice/face.png", png(100, 100), {"prompt": "character1"})
+    stack.invoke("accept_upload", event_file("accept_upload", "image_with_prompt"))
+    (violation,) = stack.read_json("outbox/alice/face.png.result.json")["error"]["violations"]
+    assert violation["field"] == "input.reference_urls[0]"
+
+
+def test_a_csv_batch_starts_its_map_with_small_data(stack: Stack) -> None:
+    event = event_file("accept_upload", "batch_csv")
+    table = (
+        "prompt,reference_urls,size,duration,watermark,metadata.order\n"
+        '"character1 walks, slowly",https://example.com/a.png https://example.com/b.png,1280*720,5,true,4711\n'
+        "character1,https://example.com/a.png,1280*720,five,,\n"
+    )
+    stack.put(event["detail"]["object"]["key"], table)
+    answer = stack.invoke("accept_upload", event)
+    started = stack.execution_input(answer["job_id"])
+    assert len(json.dumps(started)) < 1024
+    (line,) = stack.read(started["items_key"]).decode().splitlines()
+    assert json.loads(line)["request"] == {
+        "model": "wan26_r2v",
+        "input": {
+            "prompt": "character1 walks, slowly",
+            "reference_urls": ["https://example.com/a.png", "https://example.com/b.png"],
+        },
+        "parameters": {"size": "1280*720", "duration": 5, "watermark": True},
+        "metadata": {"order": "4711"},
+    }
+    refused = stack.read_json("outbox/alice/orders.csv.result.json")["rows"][1]
+    assert refused["row"] == 2
+    assert refused["violations"][0]["field"] == "parameters.duration"
+
+
+def test_the_same_batch_event_twice_is_one_batch(stack: Stack) -> None:
+    event = event_file("accept_upload", "batch_jsonl")
+    stack.put(event["detail"]["object"]["key"], json.dumps(wan_request()) + "\n")
+    assert stack.invoke("accept_upload", event) == stack.invoke("accept_upload", event)
+
+
+@pytest.mark.parametrize("content", ["", "\n\n", b"\xff\xfe"])
+def test_a_batch_that_is_none_gets_a_verdict(stack: Stack, content: bytes | str) -> None:
+    event = event_file("accept_upload", "batch_jsonl")
+    stack.put(event["detail"]["object"]["key"], content)
+    assert stack.invoke("accept_upload", event)["job_id"] is None
+    assert stack.read_json("outbox/alice/orders.jsonl.result.json")["status"] == "refused"
+
+
+# --- The event, and faults of AWS ----------------------------------------------------------------------------------
 
 
 def test_a_passing_fault_of_aws_makes_no_verdict_but_another_try(stack: Stack, monkeypatch: pytest.MonkeyPatch) -> None:
