@@ -7,12 +7,13 @@ videos/{id}.mp4, -2.mp4 …   results; videos/{id}.json the job's final document
 """
 
 import hashlib
+import logging
 from collections.abc import Callable, Iterator
 from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 from wanflow import aws
-from wanflow.errors import DownloadFailed, NotFound
+from wanflow.errors import AwsUnavailable, DownloadFailed, NotFound
 from wanflow.jobs import StoredVideo, to_json
 from wanflow.owners import Owner, name_of
 from wanflow.references import OwnFiles
@@ -20,6 +21,8 @@ from wanflow.references import OwnFiles
 if TYPE_CHECKING:
     from mypy_boto3_s3.client import S3Client
     from mypy_boto3_s3.type_defs import CompletedPartTypeDef
+
+logger = logging.getLogger("wanflow")
 
 LINK_SECONDS = 3600
 PART_BYTES = 5 * 1024 * 1024
@@ -169,12 +172,21 @@ class Files:
             _check_length(size, announced_bytes)
             with aws.naming_faults(f"write {key}"):
                 self._client().complete_multipart_upload(**place, MultipartUpload={"Parts": done})
-        except BaseException:
-            # What this cannot undo, the bucket's lifecycle rule does after a day.
-            with aws.naming_faults(f"drop the parts of {key}"):
-                self._client().abort_multipart_upload(**place)
+        except BaseException as error:
+            self._drop_parts(place)
+            if isinstance(error, Exception) and aws.error_code(error) == "NoSuchUpload":
+                # boto3 sends a call again whose answer was lost: the upload may be complete already, or dropped.
+                raise AwsUnavailable(f"could not write {key}: its parts are gone") from error
             raise
         return size
+
+    def _drop_parts(self, place: dict[str, Any]) -> None:
+        """What this cannot undo, the bucket's lifecycle rule does after a day; it must not hide why it is undone."""
+        try:
+            with aws.naming_faults("drop the parts"):
+                self._client().abort_multipart_upload(**place)
+        except Exception as error:
+            logger.warning("parts not dropped", extra={"key": place["Key"], "error": type(error).__name__})
 
 
 def _body(content: bytes | bytearray) -> Any:
