@@ -77,6 +77,10 @@ class Finisher:
         self._let_go(job)
         self.tell(job)
         try:
+            if job.booked_usd != booked_usd(job):
+                # The outcome of a submit was noted after the job had ended.
+                self._records.settle(job, booked_usd(job))
+                return False
             self._close(job)
         except RecordChanged:
             return False

@@ -127,7 +127,7 @@ class Reconciler:
         if task.result is not None:
             self._records.task_completed(job.id, task.result)
         elif last is not None:
-            self._records.late_outcome(job.id, replace(last, state="failed", error=task.error), WATCH_EVERY_SECONDS)
+            self._records.late_outcome(job.id, replace(last, state="failed", error=task.error))
         return self._records.get(job.id)
 
     def _rescue(self, job: Job, watch_until: str) -> str:

@@ -224,14 +224,15 @@ class JobRecords:
             },
         )
 
-    def late_outcome(self, job_id: str, attempt: Attempt, watch_seconds: float) -> None:
-        """Note how an attempt went whose job ended meanwhile; the reconciler then settles it or looks for its end."""
-        now = self._clock()
+    def late_outcome(self, job_id: str, attempt: Attempt) -> None:
+        """Note how an attempt went whose job ended meanwhile; finish_job then settles it and has its end looked for.
+
+        The job is open again, so that the reconciler calls finish_job should that one be through already.
+        """
         changes = {
             f"attempts[{attempt.number - 1}]": _attempt_item(attempt),
             "submitted_at": attempt.started_at,
-            "watch_until": after(now, watch_seconds),
-            "check_after": to_text(now),
+            "check_after": to_text(self._clock()),
             "open_shard": open_shard(job_id),
         }
         self._set(job_id, changes, "size(attempts) = :count", {":count": attempt.number})
@@ -292,7 +293,7 @@ class JobRecords:
 
     def settle(self, job: Job, booked_usd: Decimal) -> None:
         """Correct what an ended job is booked with, once its task's end is seen."""
-        condition = "attribute_exists(watch_until) AND booked_usd = :booked"
+        condition = "attribute_exists(check_after) AND booked_usd = :booked"
         self._settle(job, {"booked_usd": booked_usd}, condition, {":booked": job.booked_usd}, booked_usd)
 
     def close(self, job: Job) -> None:
@@ -348,8 +349,21 @@ class JobRecords:
         self._set(job_id, changes, condition, {**_OPEN_VALUES, **(values or {})})
 
     def _set(self, job_id: str, changes: dict[str, Any], condition: str, values: dict[str, Any]) -> None:
-        expression, set_values, names = self._setting(changes, condition)
-        self._update(job_id, expression, condition, {**set_values, **values}, names)
+        """Change an item under a condition; its mark tells a write of ours from everybody else's."""
+        mark = f"{random.getrandbits(64):016x}"
+        expression, set_values, names = self._setting({**changes, "mark": mark}, condition)
+        try:
+            self._update(job_id, expression, condition, {**set_values, **values}, names)
+        except RecordChanged:
+            # boto3 sends a write again whose answer was lost, and is then refused for what it has changed itself.
+            if not self._bears(job_id, mark):
+                raise
+
+    def _bears(self, job_id: str, mark: str) -> bool:
+        """Whether the last write of a job's record was the one with this mark."""
+        with aws.naming_faults("read the job's record"):
+            answer = self._client().get_item(TableName=self._table, Key=typed(key_of(job_id)), ConsistentRead=True)
+        return untyped(answer.get("Item", {})).get("mark") == mark
 
     def _setting(
         self, changes: dict[str, Any], condition: str, remove: tuple[str, ...] = ()

@@ -28,7 +28,7 @@ import requests
 from urllib3.exceptions import NameResolutionError, NewConnectionError
 
 from wanflow.connections import ForbiddenAddress, never_connected
-from wanflow.errors import DownloadFailed, ErrorInfo
+from wanflow.errors import AwsUnavailable, DownloadFailed, ErrorInfo
 
 INTERNAL_GENERATION_ERROR = "001028095"
 RESULT_PARSING_ERROR = "001028096"
@@ -177,6 +177,14 @@ class WanClient:
         self._status_url = base_url + status_path
         self._timeouts = timeouts or Timeouts()
 
+    def prepare(self) -> None:
+        """Read the API key, unless it is known.
+
+        Raises:
+            AwsUnavailable: it cannot be read; nothing was sent.
+        """
+        self._read_key(False)
+
     def submit(self, request: dict[str, Any]) -> SubmittedTask:
         """Create a task from {`model`, `input`, `parameters`}; POSTs once (again only after a 401, with a fresh key).
 
@@ -187,6 +195,9 @@ class WanClient:
             return self._with_fresh_key(lambda key: self._submit_once(request, key))
         except Unauthorized as error:
             raise SubmitRejected(ErrorInfo("provider_unauthorized", _NO_KEY)) from error
+        except AwsUnavailable as error:
+            # The key ran out since `prepare`, or was refused: the POST before it created nothing.
+            raise SubmitFailed(ErrorInfo("provider_unauthorized", "the API key could not be read anew")) from error
 
     def get_task(self, task_id: str) -> WanTask:
         """Ask once how a task is.

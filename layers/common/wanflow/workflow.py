@@ -12,7 +12,7 @@ from typing import Any, Literal
 
 from wanflow.clock import Clock, from_text
 from wanflow.delivery import ReferenceDelivery, ReferenceLost
-from wanflow.errors import DownloadFailed, ErrorInfo, RecordChanged
+from wanflow.errors import AwsUnavailable, DownloadFailed, ErrorInfo, RecordChanged
 from wanflow.files import Files, video_key
 from wanflow.gate import GateState, SubmitGate
 from wanflow.jobs import Attempt, Job, StoredVideo
@@ -41,9 +41,6 @@ NextStep = Literal["queue", "submit", "poll", "store", "finish"]
 
 MAX_SUBMIT_TRIES = 6
 """POSTs for one attempt when each certainly created nothing: about two minutes of backoff in all."""
-
-LATE_WATCH_SECONDS = 24 * 3600
-"""How long the end of a task is looked for whose job ended while it was being submitted: the provider's task life."""
 
 _THROTTLE_CAP_SECONDS = 300
 # A fresh task after a failed one: not at once, the cause may still be there.
@@ -147,6 +144,8 @@ class Workflow:
         return self._post(job, request, gate, polls)
 
     def _post(self, job: Job, request: dict[str, Any], gate: GateState, polls: int) -> Step:
+        # What can fail before the POST fails before it is announced: afterwards its outcome would count as unknown.
+        self._wan.prepare()
         attempt = self._records.begin_attempt(job)
         try:
             return self._post_once(job, attempt, request, gate, polls)
@@ -159,11 +158,13 @@ class Workflow:
         try:
             task = self._wan.submit(request)
         except TaskNotCreated as error:
+            step = self._not_created(job, attempt, error, polls)
             self._note_provider_fault(error)
-            return self._not_created(job, attempt, error, polls)
+            return step
         except SubmitOutcomeUnknown as error:
+            step = self._outcome_unknown(job, attempt, error.info, polls)
             self._note_provider_fault(error)
-            return self._outcome_unknown(job, attempt, error.info, polls)
+            return step
         # Logged before it is written: should the write be lost, this line still tells the paid task's id.
         logger.info("task submitted", extra={"job_id": job.id, "task_id": task.task_id, "attempt": attempt.number})
         deadline = self._rules.job_deadline_seconds
@@ -179,14 +180,19 @@ class Workflow:
         try:
             yield
         except RecordChanged:
-            self._records.late_outcome(job.id, attempt, LATE_WATCH_SECONDS)
+            self._records.late_outcome(job.id, attempt)
             raise
 
     def _note_provider_fault(self, error: SubmitError) -> None:
         """Count towards the breaker what looks like the provider being down, or our key being wrong."""
         is_fault = isinstance(error, SubmitFailed | SubmitOutcomeUnknown) or error.info.code == "provider_unauthorized"
-        if is_fault:
+        if not is_fault:
+            return
+        try:
             self._gate.submit_failed(self._gate.read())
+        except AwsUnavailable:
+            # The attempt's outcome is noted, and counts for more than the count.
+            logger.exception("breaker not moved")
 
     def _note_provider_is_well(self, gate: GateState) -> None:
         if gate.failures:
