@@ -33,7 +33,7 @@ def status_page(state: State, most_tasks: int) -> str:
     books = [("all", *ledger.values()), *((name, *account.values()) for name, account in keys.items())]
     scenarios = [_scenario_row(scenario) for scenario in state.faults.scenarios()]
     tasks = [_task_row(state, task, now) for task in state.tasks.newest(most_tasks)]
-    columns = ("task", "account", "status", "created", "ends", "polls", "cost USD", "faults asked for", "prompt")
+    columns = ("prompt", "status", "created", "ends", "polls", "billed USD", "faults asked for", "account", "task")
     return "".join(
         (
             '<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><title>Mock Wan server</title>',
@@ -50,11 +50,15 @@ def status_page(state: State, most_tasks: int) -> str:
                 scenarios,
                 "None. Arm one with POST /_mock/scenarios, or with a directive in a prompt.",
             ),
-            f"<h2>Tasks, the newest {most_tasks} of {len(state.tasks)}</h2>",
+            f"<h2>{_tasks_title(len(tasks), len(state.tasks))}</h2>",
             _table(columns, tasks, "None yet."),
             "</body></html>\n",
         )
     )
+
+
+def _tasks_title(shown: int, count: int) -> str:
+    return "Tasks" if shown == count else f"Tasks: the newest {shown} of {count}"
 
 
 def _scenario_row(scenario: Scenario) -> tuple[object, ...]:
@@ -74,7 +78,23 @@ def _task_row(state: State, task: Task, now: float) -> tuple[object, ...]:
     shown = prompt if len(prompt) <= _PROMPT_CHARACTERS else f"{prompt[:_PROMPT_CHARACTERS]}…"
     asked = " ".join(fault.spelled for fault in task.faults)
     ends = iso(task.ended_at if task.ended_at is not None else task.schedule.ends_at)
-    return task.id, task.account.name, status, iso(task.created_at), ends, task.reads, task.cost_usd, asked, shown
+    billed = task.cost_usd if status.startswith("completed") else ""
+    return (
+        shown,
+        status,
+        _clock_time(iso(task.created_at)),
+        _clock_time(ends),
+        task.reads,
+        billed,
+        asked,
+        task.account.name,
+        task.id,
+    )
+
+
+def _clock_time(moment: str) -> str:
+    """The time of day: the page says the date once, and a column of whole moments would push the rest out."""
+    return moment[11:19]
 
 
 def _table(columns: Iterable[str], rows: Sequence[tuple[object, ...]], when_empty: str) -> str:
