@@ -32,6 +32,7 @@ class Endpoints:
     bucket: str
     table: str
     state_machine_arn: str
+    webhook_secret: str
 
     def as_dict(self) -> dict[str, str]:
         return asdict(self)
@@ -86,6 +87,7 @@ def deploy(children: Children, settings: Settings, template: Path) -> Mapping[st
 
 def endpoints(settings: Settings, outputs: Mapping[str, str]) -> Endpoints:
     key = client("apigateway", settings).get_api_key(apiKey=outputs["ApiKeyId"], includeValue=True)
+    secret = client("secretsmanager", settings).get_secret_value(SecretId=outputs["WebhookSecretArn"])
     return Endpoints(
         # The stack's own ApiUrl output has the form of AWS; the engine serves the same API under this path.
         api_url=f"http://{HOST}:{settings.aws_port}/_aws/execute-api/{outputs['ApiId']}/{STAGE}",
@@ -97,4 +99,5 @@ def endpoints(settings: Settings, outputs: Mapping[str, str]) -> Endpoints:
         bucket=outputs["BucketName"],
         table=outputs["TableName"],
         state_machine_arn=outputs["StateMachineArn"],
+        webhook_secret=f"whsec_{secret['SecretString']}",
     )

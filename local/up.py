@@ -66,6 +66,7 @@ Wanflow is up. Ctrl-C stops it and forgets everything.
   bucket       {endpoints.bucket}
   table        {endpoints.table}
   workflow     {endpoints.state_machine_arn}
+  webhooks     {endpoints.webhook_secret}  (signs them)
 
 All of this is in {shown(settings.endpoints_file)}; the functions log to {shown(settings.log_dir)}/.
 

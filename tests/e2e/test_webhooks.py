@@ -13,6 +13,10 @@ from examples.webhook_receiver import Receiver, serve
 from local.deploy import client
 from local.ports import free_ports
 from tests.e2e.wanflow import PATIENCE_SECONDS, Wanflow
+from wanflow.webhooks import ANSWER_SECONDS
+
+SILENCE = 0
+"""Instead of a status: no answer for longer than deliver_webhook waits."""
 
 
 class Listener(Receiver):
@@ -27,7 +31,12 @@ class Listener(Receiver):
 
     def receive(self, headers: Any, body: bytes) -> int:
         self.posts.append({name.lower(): value for name, value in headers.items()})
-        return self.statuses.pop(0) if self.statuses else super().receive(headers, body)
+        if not self.statuses:
+            return super().receive(headers, body)
+        status = self.statuses.pop(0)
+        if status == SILENCE:
+            time.sleep(ANSWER_SECONDS + 2)
+        return status or 204
 
     def handle(self, event: dict[str, Any]) -> None:
         self.events.append(event)
@@ -44,9 +53,7 @@ class Listener(Receiver):
 
 @pytest.fixture
 def secret(wanflow: Wanflow) -> str:
-    arn = wanflow.stack.outputs["WebhookSecretArn"]
-    answer = client("secretsmanager", wanflow.stack.settings).get_secret_value(SecretId=arn)
-    return f"whsec_{answer['SecretString']}"
+    return wanflow.stack.endpoints.webhook_secret
 
 
 def create(wanflow: Wanflow, port: int, prompt: str = "character1 waves") -> str:
@@ -87,10 +94,13 @@ def test_a_receiver_that_was_down_gets_its_event_once_and_can_fetch_the_video(wa
     assert "token=1" not in log_of(wanflow)
 
 
-def test_a_receiver_that_breaks_gets_the_event_again_under_the_same_id(wanflow: Wanflow, secret: str) -> None:
+@pytest.mark.parametrize("status", [500, 302, SILENCE])
+def test_a_receiver_that_breaks_gets_the_event_again_under_the_same_id(
+    wanflow: Wanflow, secret: str, status: int
+) -> None:
     (port,) = free_ports(1)
     listener = Listener(secret)
-    listener.statuses = [500]
+    listener.statuses = [status]
     with listener.listening(port):
         job_id = create(wanflow, port, "character1 waves [[mock:001028001]]")
         assert wanflow.wait(job_id)["status"] == "failed"

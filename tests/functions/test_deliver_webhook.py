@@ -25,7 +25,7 @@ from urllib3.connection import HTTPSConnection
 
 from examples.webhook_receiver import Receiver
 from mock_server.responses_door import InProcessMock
-from tests.conftest import LogLines
+from tests.conftest import LogLines, WanMock
 from tests.fakes import FakeClock, wan_request
 from tests.stack import WEBHOOK_KEY, Stack, event_file
 from wanflow import aws, webhooks
@@ -185,6 +185,23 @@ def test_a_prompt_that_sqs_would_refuse_as_it_is_is_handed_over_all_the_same(sta
     stack.finish(job_id)
     (message,) = queue.bodies()
     assert json.loads(message["document"])["request"]["input"]["prompt"] == "character1 \uffff \x00 😀"
+
+
+def test_a_late_video_has_a_webhook_of_its_own(stack: Stack, queue: Queue, make_wan: WanMock, clock: FakeClock) -> None:
+    deadline = int(stack.template.parameters["JobDeadlineSeconds"])
+    make_wan(render_seconds=deadline + 100)
+    job_id = stack.ready_job(wan_request(callback_url=URL))
+    stack.submit(job_id)
+    clock.advance(deadline)
+    stack.poll(job_id)
+    stack.finish(job_id)
+    clock.advance(601)
+    stack.invoke("reconcile_jobs", event_file("reconcile_jobs", "schedule"))
+    failed, completed = queue.bodies()
+    assert (failed["id"], failed["type"]) == (f"{job_id}.failed", "video.failed")
+    assert (completed["id"], completed["type"]) == (f"{job_id}.completed", "video.completed")
+    assert json.loads(completed["document"])["rescued"] is True
+    assert completed["timestamp"] > failed["timestamp"]
 
 
 @pytest.mark.parametrize(
