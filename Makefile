@@ -36,6 +36,10 @@ pause: .venv/.installed ## Stop new submits without losing a job (STACK=name for
 resume: .venv/.installed ## Let submits go on
 	@exec $(VENV)/python -m local resume
 
+.PHONY: key
+key: .venv/.installed ## Make an API key for an owner (NAME=owner; REVOKE=key-id disables one; STACK=name for a deployed stack)
+	@exec $(VENV)/python -m local key "$(if $(findstring command,$(origin NAME)),$(NAME))" "$(REVOKE)"
+
 .PHONY: test
 test: $(SETUP) ## Run every test (ARGS="tests/unit -k name" for some)
 	@exec $(VENV)/python -m pytest $(ARGS)
@@ -53,6 +57,7 @@ check: $(SETUP) ## Lint, types, template, workflow
 fmt: .venv/.installed ## Put the code into shape
 	$(VENV)/ruff check --fix .
 	$(VENV)/ruff format .
+	PYTHONPATH=layers/common $(VENV)/python docs/make_api_page.py
 
 .PHONY: setup
 setup: $(SETUP) ## Install what the other commands need (they do it by themselves)

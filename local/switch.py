@@ -21,7 +21,7 @@ _KEY = {"pk": {"S": "control"}, "sk": {"S": "submits"}}
 
 
 def pause(_arguments: list[str]) -> int:
-    outputs, client = _stack(os.environ)
+    outputs, client = chosen_stack(os.environ)
     _set_paused(client, outputs, paused=True)
     print(
         "Paused: no new task is submitted; waiting jobs keep their places, running ones go on. `make resume` ends it."
@@ -30,7 +30,7 @@ def pause(_arguments: list[str]) -> int:
 
 
 def resume(_arguments: list[str]) -> int:
-    outputs, client = _stack(os.environ)
+    outputs, client = chosen_stack(os.environ)
     _set_paused(client, outputs, paused=False)
     # Nobody gives a slot back while nothing runs: the reconciler calls the waiting jobs.
     name = outputs["ReconcileJobsFunctionName"]
@@ -48,7 +48,7 @@ def _set_paused(client: Callable[[str], Any], outputs: Mapping[str, str], *, pau
     )
 
 
-def _stack(environ: Mapping[str, str]) -> tuple[Mapping[str, str], Callable[[str], Any]]:
+def chosen_stack(environ: Mapping[str, str]) -> tuple[Mapping[str, str], Callable[[str], Any]]:
     """A stack's outputs and a maker of its clients."""
     options = {} if environ.get("STACK") else _local_options()
     name = environ.get("STACK") or STACK_NAME
