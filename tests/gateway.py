@@ -3,6 +3,7 @@
 import base64
 import json
 from collections.abc import Mapping
+from contextlib import closing
 from http.client import responses as reasons
 from io import BytesIO
 from typing import Any
@@ -11,6 +12,7 @@ from urllib.parse import parse_qs, unquote, urlsplit
 import requests
 from requests.adapters import BaseAdapter
 from urllib3 import HTTPResponse
+from werkzeug.formparser import parse_form_data
 
 from tests.stack import OWNER, Stack, proxy_event
 
@@ -28,6 +30,7 @@ class Gateway(BaseAdapter):
         self.faults: list[Exception | requests.Response | int] = []
         """What happens to the next calls instead of an answer; a number: the call is made, then its answer lost."""
         self.requests: list[requests.PreparedRequest] = []
+        self.bucket = Bucket(stack)
         function = stack.template.properties("ServeApiFunction")
         self._events = [event["Properties"] for event in function["Events"].values()]
 
@@ -35,6 +38,7 @@ class Gateway(BaseAdapter):
         """A session that finds this gateway under API_URL."""
         session = requests.Session()
         session.mount("https://api.test/", self)
+        session.mount(f"https://{self._stack.bucket}.s3.amazonaws.com/", self.bucket)
         return session
 
     def send(self, request: requests.PreparedRequest, *_: Any, **__: Any) -> requests.Response:
@@ -89,6 +93,45 @@ class Gateway(BaseAdapter):
             "body": base64.b64encode(raw).decode() if raw else None,
             "isBase64Encoded": bool(raw),
         }
+
+    def close(self) -> None: ...
+
+
+class Bucket(BaseAdapter):
+    """The stack's bucket behind presigned URLs and forms. That they are signed is shown on the local stack."""
+
+    def __init__(self, stack: Stack) -> None:
+        super().__init__()
+        self._stack = stack
+        self.faults: list[Exception | requests.Response] = []
+        self.requests: list[requests.PreparedRequest] = []
+
+    def send(self, request: requests.PreparedRequest, *_: Any, **__: Any) -> requests.Response:
+        self.requests.append(request)
+        fault = self.faults.pop(0) if self.faults else None
+        if isinstance(fault, Exception):
+            raise fault
+        if fault is not None:
+            return fault
+        if request.method == "POST":
+            return self._keep(request)
+        key = unquote(urlsplit(str(request.url)).path[1:])
+        if key not in self._stack.keys(key):
+            return response(request, 404, {}, b"<Error><Code>NoSuchKey</Code></Error>")
+        content = self._stack.read(key)
+        return response(request, 200, {"Content-Length": str(len(content))}, content)
+
+    def _keep(self, request: requests.PreparedRequest) -> requests.Response:
+        body: Any = request.body
+        content = b"".join(body)
+        assert request.headers["Content-Length"] == str(len(content))
+        environ = {"wsgi.input": BytesIO(content), "CONTENT_LENGTH": str(len(content)), "REQUEST_METHOD": "POST"}
+        _, fields, files = parse_form_data(environ | {"CONTENT_TYPE": request.headers["Content-Type"]})
+        file = files["file"]
+        assert file.content_type == fields["Content-Type"]
+        with closing(file):
+            self._stack.put(fields["key"], file.read())
+        return response(request, 204, {}, b"")
 
     def close(self) -> None: ...
 
