@@ -84,6 +84,8 @@ def _csv_rows(text: str) -> Iterator[Row]:
 
 
 def _check_header(header: list[str]) -> None:
+    if not header:
+        raise _no_batch("has no header in its first line")
     known = (*_INPUT_COLUMNS, *_PARAMETER_COLUMNS, _CALLBACK)
     unknown = [name for name in header if name not in known and not name.startswith(_METADATA)]
     if unknown:
