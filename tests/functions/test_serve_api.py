@@ -496,9 +496,20 @@ def test_the_example_events_are_answered(stack: Stack) -> None:
     created = stack.invoke("serve_api", event_file("serve_api", "create_video"))
     assert created["statusCode"] == 202
     job_id = json.loads(created["body"])["id"]
-    for variant, status in (("get_video", 200), ("cancel_video", 202)):
+    answers = {}
+    # The job has not ended, so that it cannot be purged.
+    for variant in ("get_video", "list_videos", "create_upload", "estimate", "cancel_video", "purge_video"):
         text = json.dumps(event_file("serve_api", variant)).replace("vid_06f9c6t2rw0000000000000000", job_id)
-        assert stack.invoke("serve_api", json.loads(text))["statusCode"] == status
+        answers[variant] = stack.invoke("serve_api", json.loads(text))
+    assert {variant: answer["statusCode"] for variant, answer in answers.items()} == {
+        "get_video": 200,
+        "list_videos": 200,
+        "create_upload": 201,
+        "estimate": 200,
+        "cancel_video": 202,
+        "purge_video": 409,
+    }
+    assert [video["id"] for video in json.loads(answers["list_videos"]["body"])["videos"]] == [job_id]
 
 
 def test_a_missing_variable_fails_by_name_at_the_first_call(stack: Stack, monkeypatch: pytest.MonkeyPatch) -> None:
