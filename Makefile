@@ -9,6 +9,9 @@ ENVS := .local/envs
 SETUP := .venv/.installed $(ENVS)/engine/.installed $(ENVS)/sam/.installed
 LOCK := $(UV) pip compile --quiet --no-annotate --no-header --universal --python-version 3.11
 
+# The demo calls the API by the client.
+export PYTHONPATH := client
+
 # A recipe that runs for long replaces its shell by the command, so that make signals the command itself.
 
 .PHONY: help

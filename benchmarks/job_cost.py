@@ -1,4 +1,4 @@
-"""What a job costs beyond its video: `.venv/bin/python -m benchmarks.job_cost`.
+"""What a job costs beyond its video: `PYTHONPATH=client .venv/bin/python -m benchmarks.job_cost`.
 
 Runs jobs on the local stack and prices them at the list prices of us-east-1. State transitions, function calls and
 their seconds are counted in the execution histories, log bytes in the functions' logs. What an execution history does
@@ -12,14 +12,13 @@ import argparse
 import time
 from dataclasses import dataclass, replace
 from decimal import Decimal
-from typing import Any
 
 from local import references
-from local.api import WanflowApi
+from local.demo import connect
 from local.deploy import client
-from local.report import FINAL
 from local.settings import Settings
 from local.stack import Stack, local_stack
+from wanflow_client import FINAL, Job, VideoRequest
 
 MEMORY_GB = Decimal("0.5")
 """`MemorySize` of every function in template.yaml."""
@@ -78,27 +77,25 @@ def main() -> None:
     show(counted, log_bytes, options.render_seconds)
 
 
-def run(stack: Stack, jobs: int) -> list[dict[str, Any]]:
+def run(stack: Stack, jobs: int) -> list[Job]:
     """Create the jobs and ask for each until it has ended."""
-    api = WanflowApi(stack.endpoints.api_url, stack.endpoints.api_key)
-    urls = references.deliver(references.load(references.examples()), stack)
-    request = {
-        "model": "wan26_r2v",
-        "input": {"prompt": "character1 waves to character2", "reference_urls": urls},
-        "parameters": {"size": "1280*720", "duration": 5},
-    }
-    documents = [api.create(request) for _ in range(jobs)]
+    wanflow = connect(stack)
+    pictures = references.load(references.EXAMPLES)
+    prompt = "character1 waves to character2"
+    request = VideoRequest(prompt=prompt, references=pictures, size="1280*720", duration=5)
+    body = wanflow.prepare(request)
+    documents = [wanflow.create(body) for _ in range(jobs)]
     while any(document["status"] not in FINAL for document in documents):
         stack.check_alive()
         time.sleep(5)
-        documents = [d if d["status"] in FINAL else api.get(d["id"]) for d in documents]
+        documents = [d if d["status"] in FINAL else wanflow.get(d) for d in documents]
     failed = [document for document in documents if document["status"] != "completed"]
     if failed:
         raise SystemExit(f"a job failed: {failed[0].get('error')}")
     return documents
 
 
-def count(stack: Stack, document: dict[str, Any]) -> Counted:
+def count(stack: Stack, document: Job) -> Counted:
     workflow = client("stepfunctions", stack.settings)
     execution = stack.endpoints.state_machine_arn.replace(":stateMachine:", ":execution:") + f":{document['id']}"
     pages = workflow.get_paginator("get_execution_history").paginate(executionArn=execution)

@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 import argparse
-import sys
 import time
 from dataclasses import dataclass
 from typing import Any
 
-from tqdm import tqdm
+import requests
 
 from local import references, report
-from local.api import WanflowApi
+from local.errors import LocalStackError
 from local.settings import ROOT, Settings
 from local.stack import Stack, local_stack
+from wanflow_client import Job, JobFailed, VideoRequest, Wanflow, WanflowError
+from wanflow_client.progress import shown_progress
 
 OUTPUT = ROOT / "demo-output"
 PROMPT = "character1 and character2 meet in a sunny park, wave at the camera and laugh"
-POLL_SECONDS = 0.5
 
 
 @dataclass(frozen=True)
@@ -31,19 +31,24 @@ class Finished:
 def main(arguments: list[str]) -> int:
     options = parse(arguments)
     given = references.load(options.reference or references.EXAMPLES)
+    request = VideoRequest(prompt=options.prompt, references=given, size=options.size, duration=options.duration)
     with local_stack(Settings.from_environment()) as stack:
-        request = {
-            "model": "wan26_r2v",
-            "input": {"prompt": options.prompt, "reference_urls": references.deliver(given, stack)},
-            "parameters": {"size": options.size, "duration": options.duration},
-        }
-        api = WanflowApi(stack.endpoints.api_url, stack.endpoints.api_key)
-        finished = run(api, request, stack)
-        timeline = report.timeline(stack, finished.document)
-        video = OUTPUT / f"{finished.document['id']}.mp4"
-        if finished.document["status"] == "completed":
-            api.download(finished.document["output"][0]["content"][0]["url"], video)
+        wanflow = connect(stack)
+        try:
+            finished = run(wanflow, request, stack)
+            timeline = report.timeline(stack, finished.document)
+            video = OUTPUT / f"{finished.document['id']}.mp4"
+            if finished.document["status"] == "completed":
+                wanflow.download(finished.document["id"], video)
+        except WanflowError as error:
+            raise LocalStackError(str(error)) from error
     return report.show(finished.document, finished.seconds, timeline, video)
+
+
+def connect(stack: Stack) -> Wanflow:
+    session = requests.Session()
+    session.trust_env = False  # loopback needs no proxy
+    return Wanflow(stack.endpoints.api_url, stack.endpoints.api_key, session=session)
 
 
 def parse(arguments: list[str]) -> argparse.Namespace:
@@ -59,23 +64,18 @@ def parse(arguments: list[str]) -> argparse.Namespace:
     return parser.parse_args(arguments)
 
 
-def run(api: WanflowApi, request: dict[str, Any], stack: Stack) -> Finished:
+def run(wanflow: Wanflow, request: VideoRequest, stack: Stack) -> Finished:
     """Create the job and wait for its end behind a progress bar."""
     start = time.monotonic()
-    document = api.create(request)
-    with tqdm(total=100, file=sys.stderr, bar_format="  {desc:<11}|{bar:40}| {n:3.0f} %  {elapsed} ") as bar:
-        while True:
-            show_progress(bar, document)
-            if document["status"] in report.FINAL:
-                return Finished(document, time.monotonic() - start)
+    job = wanflow.create(request)
+    with shown_progress() as show:
+
+        def progress(document: Job) -> None:
             stack.check_alive()
-            time.sleep(POLL_SECONDS)
-            document = api.get(document["id"])
+            show(document)
 
-
-def show_progress(bar: tqdm[Any], document: dict[str, Any]) -> None:
-    """Move the bar; in a log file, where it cannot be drawn over, only for news."""
-    is_news = bar.desc != document["status"] or document["progress"] >= bar.n + 25
-    if sys.stderr.isatty() or is_news:
-        bar.n = max(bar.n, document["progress"])
-        bar.set_description_str(document["status"])
+        try:
+            document = wanflow.wait(job, progress=progress)
+        except JobFailed as error:
+            document = error.job
+    return Finished(dict(document), time.monotonic() - start)

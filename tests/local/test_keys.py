@@ -25,7 +25,7 @@ class FakeGateway:
 
     def create_api_key(self, name: str, enabled: bool, description: str) -> dict[str, Any]:
         number = len(self.keys)
-        key = {"id": f"id{number}", "value": f"secret{number}", "name": name, "enabled": enabled}
+        key: dict[str, Any] = {"id": f"id{number}", "value": f"secret{number}", "name": name, "enabled": enabled}
         self.keys[key["id"]] = key
         return key
 
