@@ -27,7 +27,7 @@ class Gateway(BaseAdapter):
         super().__init__()
         self._stack = stack
         self.keys = dict(keys or {API_KEY: OWNER})
-        self.faults: list[Exception | requests.Response | int] = []
+        self.faults: list[BaseException | requests.Response | int] = []
         """What happens to the next calls instead of an answer; a number: the call is made, then its answer lost."""
         self.requests: list[requests.PreparedRequest] = []
         self.bucket = Bucket(stack)
@@ -44,7 +44,7 @@ class Gateway(BaseAdapter):
     def send(self, request: requests.PreparedRequest, *_: Any, **__: Any) -> requests.Response:
         self.requests.append(request)
         fault = self.faults.pop(0) if self.faults else None
-        if isinstance(fault, Exception):
+        if isinstance(fault, BaseException):
             raise fault
         if isinstance(fault, requests.Response):
             return fault

@@ -29,6 +29,7 @@ AnyRequest = VideoRequest | Mapping[str, Any]
 
 Progress = Callable[[Job], None]
 DEFAULT_WAIT_SECONDS = 5.0
+_PUT_AWAY_SECONDS = 15.0
 
 
 class Wanflow:
@@ -211,15 +212,27 @@ class Wanflow:
     def purge(self, job: Job | str) -> None:
         """Delete an ended job for good: its videos, its document, its record.
 
+        A job that has ended a moment ago is still being put away; that is waited for, 15 seconds at most.
+
         Raises:
             Conflict: it has not ended, or its task may still run.
         """
+        started = self._monotonic()
+        while not self._purged(job, patient=self._monotonic() - started < _PUT_AWAY_SECONDS):
+            self._sleep(1)
+
+    def _purged(self, job: Job | str, *, patient: bool) -> bool:
         try:
             self._transport.call("DELETE", _path(job), params={"purge": "true"})
         except NotFound as error:
+            # An earlier try may have done it, and its answer was lost.
             if error.tries == 1:
                 raise
-            # An earlier try did it, and its answer was lost.
+        except Conflict:
+            if not patient or self.get(job)["status"] not in FINAL:
+                raise
+            return False
+        return True
 
     def _get(self, job_id: str) -> tuple[Job, float]:
         answer = self._transport.call("GET", _path(job_id))

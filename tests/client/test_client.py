@@ -306,6 +306,22 @@ def test_a_purge_deletes_the_job_also_when_its_answer_is_lost(
         client.purge(job)
 
 
+def test_a_job_that_is_still_being_put_away_is_purged_a_moment_later(
+    client: Wanflow, workflow: Workflow, gateway: Gateway, time: Time
+) -> None:
+    job = client.create(REQUEST)
+    workflow.complete(job["id"])
+    gateway.faults = [answered(409, "conflict")]
+    client.purge(job)
+    assert time.slept == [1]
+
+
+def test_a_job_that_runs_is_not_purged(client: Wanflow, time: Time) -> None:
+    with pytest.raises(Conflict):
+        client.purge(client.create(REQUEST))
+    assert time.slept == []
+
+
 def test_an_estimate_tells_the_cost_and_the_broken_rules(client: Wanflow, stack: Stack) -> None:
     estimate = client.estimate(VideoRequest(prompt="", references=["https://example.com/a.png"], size="1280*720"))
     assert estimate["cost_usd"] == "0.50"
