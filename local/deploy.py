@@ -61,8 +61,11 @@ def parameters(settings: Settings) -> dict[str, str]:
     }
     if settings.provider.is_mock:
         chosen["TypicalRenderSeconds"] = str(max(1, round(settings.render_seconds)))
-        # The mock has no limit unless it is given one.
+        # The mock has no limit unless it is given one, its videos take seconds, and its faults are asked for:
+        # a rehearsal of them is no outage that should pause submits.
         chosen["MaxConcurrentTasks"] = "100"
+        chosen["JobDeadlineSeconds"] = "120"
+        chosen["PauseAfterFailures"] = "0"
     else:
         # The provider cannot fetch a presigned URL of a bucket on this machine.
         chosen["ReferenceDelivery"] = "data_uri"

@@ -54,7 +54,8 @@ def test_a_stored_video_completes_the_job(stack: Stack, wan: InProcessMock, cloc
     job = stack.job(job_id)
     assert (job.status, job.polls, job.ended_at) == ("completed", 3, "2026-01-31T12:00:05.000Z")
     document = stack.read_json(f"videos/{job_id}.json")
-    assert document["output"][0]["content"] == [{"type": "video", "url": f"s3://{stack.bucket}/videos/{job_id}.mp4"}]
+    key = f"videos/{job_id}.mp4"
+    assert document["output"][0]["content"] == [{"type": "video", "url": f"s3://{stack.bucket}/{key}", "key": key}]
     assert document["usage"] == {"cost": "0.75", "discount": 0}
     assert document["progress"] == 100
     assert document["metadata"] == {"order": "4711"}

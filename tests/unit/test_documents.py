@@ -69,9 +69,13 @@ def test_a_waiting_job() -> None:
 def test_a_completed_job_has_our_links_in_the_provider_s_shape() -> None:
     told = document(COMPLETED, progress=40)
     assert told["progress"] == 100
+    first, second = ("videos/vid_1.mp4", "videos/vid_1-2.mp4")
     assert told["output"] == [
-        {"content": [{"type": "video", "url": "link:videos/vid_1.mp4"}, {"type": "image", "url": "x"}], "jobId": "r1"},
-        {"content": [{"type": "video", "url": "link:videos/vid_1-2.mp4"}], "jobId": "r2"},
+        {
+            "content": [{"type": "video", "url": f"link:{first}", "key": first}, {"type": "image", "url": "x"}],
+            "jobId": "r1",
+        },
+        {"content": [{"type": "video", "url": f"link:{second}", "key": second}], "jobId": "r2"},
     ]
     assert told["usage"] == RESULT["usage"]
     assert told["provider_metadata"] == {"seed": 5}
@@ -135,3 +139,15 @@ def test_json_keeps_numbers_numbers(value: object, text: str) -> None:
 def test_what_is_no_json_is_an_error(value: object) -> None:
     with pytest.raises(TypeError):
         to_json(value)
+
+
+def test_every_attempt_is_told_also_one_whose_outcome_nobody_knows() -> None:
+    lost = Attempt(1, "unknown", "2026-01-31T12:00:00.000Z", error=ErrorInfo("no_answer", "the connection broke"))
+    told = document(replace(COMPLETED, attempts=(lost,)))
+    assert told["attempts"] == [
+        {
+            "state": "unknown",
+            "started_at": "2026-01-31T12:00:00.000Z",
+            "error": {"code": "no_answer", "message": "the connection broke"},
+        }
+    ]

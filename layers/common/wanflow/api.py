@@ -91,7 +91,7 @@ class Api:
         job = self._own_job(job_id)
         if purge:
             self._purger.purge(job)
-            return Response(HTTPStatus.NO_CONTENT)
+            return Response(HTTPStatus.NO_CONTENT, body="")
         return self._job_response(HTTPStatus.ACCEPTED, self._canceller.cancel(job))
 
     def list_videos(self) -> Response[str]:

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from copy import deepcopy
 from typing import Any
 
-from wanflow.jobs import Job
+from wanflow.jobs import Attempt, Job
 from wanflow.pricing import usd_text
 from wanflow.wan_client import video_items
 
@@ -26,7 +26,7 @@ def job_document(job: Job, link: Callable[[str], str], progress: int = 0) -> dic
         "estimate": {"cost_usd": usd_text(job.estimate_usd)},
         "warnings": list(job.warnings),
         "metadata": job.metadata,
-        "attempts": [{"task_id": a.task_id, "started_at": a.started_at} for a in job.attempts if a.task_id],
+        "attempts": [_attempt(attempt) for attempt in job.attempts],
         "polls": job.polls,
     }
     if job.submitted_at is not None:
@@ -46,9 +46,19 @@ def job_document(job: Job, link: Callable[[str], str], progress: int = 0) -> dic
     return document
 
 
+def _attempt(attempt: Attempt) -> dict[str, Any]:
+    document: dict[str, Any] = {"state": attempt.state, "started_at": attempt.started_at}
+    if attempt.task_id is not None:
+        document["task_id"] = attempt.task_id
+    if attempt.error is not None:
+        document["error"] = attempt.error.as_dict()
+    return document
+
+
 def _output(job: Job, link: Callable[[str], str]) -> Any:
     """The provider's output with our links in place of the CDN's."""
     result = deepcopy(job.result or {})
     for item, video in zip(video_items(result), job.stored, strict=True):
         item["url"] = link(video.key)
+        item["key"] = video.key
     return result["output"]

@@ -7,6 +7,7 @@ from wanflow.callbacks import MAX_CALLBACK_CHARACTERS
 from wanflow.delivery import MAX_INLINE_BYTES
 from wanflow.ids import ID_PATTERN
 from wanflow.inspection import MAX_BYTES, MEGABYTE, PIXELS, SECONDS
+from wanflow.jobs import AttemptState
 from wanflow.parameters import PARAMETERS
 from wanflow.pricing import TIER_OF_SIZE, Tier
 from wanflow.references import AUDIO_ENDINGS, IMAGE_ENDINGS, VIDEO_ENDINGS
@@ -119,8 +120,22 @@ def _video_request() -> Json:
 
 
 def _job() -> Json:
-    attempt = _object({"task_id": _text("Its id at the provider"), "started_at": _TIME}, ("task_id", "started_at"), "")
-    content = _object({"type": {"const": "video"}, "url": _text("", format="uri")}, ("type", "url"), "One video")
+    error = _object({"code": _text("Digits: a Wan code"), "message": _text("")}, ("code", "message"), "What went wrong")
+    attempt = _object(
+        {
+            "state": _text("`unknown`: a task may exist and be billed", enum=list(get_args(AttemptState))),
+            "started_at": _TIME,
+            "task_id": _text("Its id at the provider, once it is known"),
+            "error": error,
+        },
+        ("state", "started_at"),
+        "",
+    )
+    content = _object(
+        {"type": {"const": "video"}, "url": _text("", format="uri"), "key": _text("Its name in the stack's bucket")},
+        ("type", "url"),
+        "One video",
+    )
     output = _object({"content": _list(content, ""), "jobId": _text("The task")}, ("content",), "What one task made")
     usage = {"cost": _text("US dollars that the provider billed"), "discount": {"type": "number"}}
     properties = {
@@ -135,14 +150,14 @@ def _job() -> Json:
         "estimate": _object({"cost_usd": _USD}, ("cost_usd",), "What it is expected to cost, in US dollars"),
         "warnings": _list(ref("Violation"), "What is allowed and likely not wanted"),
         "metadata": {"type": "object", "additionalProperties": {"type": "string"}, "description": "Yours"},
-        "attempts": _list(attempt, "The tasks at the provider"),
+        "attempts": _list(attempt, "The tasks that were asked for"),
         "polls": {"type": "integer", "minimum": 0, "description": "How often the provider was asked"},
         "output": _list(output, "Only when completed"),
         "usage": {"type": ["object", "null"], "properties": usage, "description": "Only when completed"},
         "provider_metadata": {"description": "The provider's, only when completed"},
         "rescued": {"const": True, "description": "The video came after the deadline"},
         "cancel_requested": {"const": True, "description": "A cancel is under way"},
-        "error": _object({"code": _text("Digits: a Wan code"), "message": _text("")}, ("code", "message"), "Why not"),
+        "error": error,
     }
     required = ("id", "status", "progress", "created_at", "updated_at", "request", "estimate", "warnings", "metadata")
     return _object(properties, (*required, "attempts", "polls"), "A job document: the Wan answer and a little more")
@@ -257,11 +272,17 @@ _COMPLETED: Json = {
     "updated_at": "2026-01-31T12:02:31.000Z",
     "submitted_at": "2026-01-31T12:00:01.000Z",
     "ended_at": "2026-01-31T12:02:31.000Z",
-    "attempts": [{"task_id": "task-1", "started_at": "2026-01-31T12:00:00.500Z"}],
+    "attempts": [{"state": "submitted", "started_at": "2026-01-31T12:00:00.500Z", "task_id": "task-1"}],
     "polls": 9,
     "output": [
         {
-            "content": [{"type": "video", "url": "https://bucket.s3.amazonaws.com/videos/vid_06f9c6t2rw….mp4?X-Amz-…"}],
+            "content": [
+                {
+                    "type": "video",
+                    "url": "https://bucket.s3.amazonaws.com/videos/vid_06f9c6t2rw….mp4?X-Amz-…",
+                    "key": "videos/vid_06f9c6t2rw….mp4",
+                }
+            ],
             "jobId": "task-1",
         }
     ],

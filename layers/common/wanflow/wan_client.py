@@ -49,6 +49,14 @@ MAX_VIDEO_BYTES = 1024**3
 _MAX_MESSAGE_CHARACTERS = 500
 
 T = TypeVar("T")
+# The special before the general: requests derives the first two from ConnectionError and Timeout.
+_FAULTS: tuple[tuple[type[BaseException], str], ...] = (
+    (requests.ConnectTimeout, "no connection in time"),
+    (requests.exceptions.SSLError, "TLS failed"),
+    (requests.Timeout, "nothing came in time"),
+    (requests.exceptions.ChunkedEncodingError, "the answer was cut off"),
+    (requests.ConnectionError, "the connection failed or broke"),
+)
 SessionFactory = Callable[[], requests.Session]
 
 
@@ -473,5 +481,5 @@ def _short(value: object, limit: int) -> str:
 
 
 def _name(error: BaseException) -> str:
-    """The kind of a fault, without its text: that may hold a URL with a signature in it."""
-    return type(error).__name__
+    """A fault in words, without its own text: that may hold a URL with a signature in it."""
+    return next((words for kind, words in _FAULTS if isinstance(error, kind)), type(error).__name__)
