@@ -26,6 +26,7 @@ class Content(TypedDict):
 
     type: str
     url: str
+    key: NotRequired[str]
 
 
 class Output(TypedDict):
@@ -49,10 +50,12 @@ class Cost(TypedDict):
 
 
 class Attempt(TypedDict):
-    """A task at the provider."""
+    """A task that was asked for; `unknown`: it may exist and be billed. `task_id` is there once it is known."""
 
-    task_id: str
+    state: Literal["submitting", "submitted", "not_created", "unknown", "failed"]
     started_at: str
+    task_id: NotRequired[str]
+    error: NotRequired[ErrorInfo]
 
 
 class Job(TypedDict):

@@ -2,7 +2,7 @@
 
 import json
 from pathlib import Path
-from typing import Any, get_args, get_type_hints
+from typing import Any, Literal, get_args, get_type_hints
 
 import jsonschema_rs
 import pytest
@@ -99,6 +99,11 @@ def test_only_the_document_is_served_without_a_key(gateway: Gateway) -> None:
 def test_the_client_s_types_are_those_of_the_document() -> None:
     for name in ("Job", "Estimate", "Violation"):
         assert get_type_hints(getattr(documents, name)).keys() == SCHEMAS[name]["properties"].keys()
+    job = SCHEMAS["Job"]["properties"]
+    attempt, output = job["attempts"]["items"], job["output"]["items"]
+    assert get_type_hints(documents.Attempt).keys() == attempt["properties"].keys()
+    assert get_type_hints(documents.Attempt)["state"] == Literal[tuple(attempt["properties"]["state"]["enum"])]
+    assert get_type_hints(documents.Content).keys() == output["properties"]["content"]["items"]["properties"].keys()
     assert list(get_args(documents.Status)) == SCHEMAS["Job"]["properties"]["status"]["enum"]
     kinds = [kind["properties"]["content_type"]["enum"] for kind in SCHEMAS["UploadRequest"]["oneOf"]]
     assert set(CONTENT_TYPES.values()) == {content_type for types in kinds for content_type in types}
