@@ -1,5 +1,6 @@
 """The Wan client's reading of answers: what the mock would never send, the provider may."""
 
+import json
 from collections.abc import Iterator
 from typing import Any
 
@@ -200,6 +201,21 @@ def test_completed_without_a_video_is_asked_again(
     with pytest.raises(PollUnclear) as caught:
         poll(client, wan, json={"status": "completed", "output": output})
     assert caught.value.info.code == "001028096"
+
+
+def test_a_result_too_large_for_a_record_loses_its_metadata_but_never_its_video(
+    client: WanClient, wan: responses.RequestsMock
+) -> None:
+    metadata = {"log": "x" * 300_000}
+    task = poll(client, wan, json={"status": "completed", "output": [{"content": [VIDEO]}], "metadata": metadata})
+    assert task.result is not None
+    assert video_urls(task.result) == [VIDEO["url"]]
+    assert len(json.dumps(task.result)) < 1000
+
+
+def test_an_output_too_large_for_a_record_is_asked_again(client: WanClient, wan: responses.RequestsMock) -> None:
+    with pytest.raises(PollUnclear, match="more than 65536"):
+        poll(client, wan, json={"status": "completed", "output": [{"content": [VIDEO] * 3000}]})
 
 
 def test_failed_without_a_reason_gets_one_of_ours(client: WanClient, wan: responses.RequestsMock) -> None:

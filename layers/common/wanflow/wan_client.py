@@ -46,6 +46,7 @@ _LINK_OVER = frozenset({HTTPStatus.FORBIDDEN, HTTPStatus.NOT_FOUND, HTTPStatus.G
 _MAX_BODY_BYTES = 1024 * 1024
 _CHUNK_BYTES = 256 * 1024
 MAX_VIDEO_BYTES = 1024**3
+MAX_RESULT_BYTES = 64 * 1024
 _MAX_MESSAGE_CHARACTERS = 500
 
 T = TypeVar("T")
@@ -407,10 +408,29 @@ def _task(answer: _Answer, body: dict[str, Any]) -> WanTask:
         return WanTask("failed", "failed", error=error)
     if answer.status != "completed":
         return WanTask("running", answer.status)
-    result = {name: body.get(name) for name in ("output", "usage", "metadata")}
+    result = _bounded({name: body.get(name) for name in ("output", "usage", "metadata")})
     if not video_urls(result):
         raise PollUnclear(ErrorInfo(RESULT_PARSING_ERROR, "the task is completed, but its output holds no video"))
     return WanTask("completed", "completed", result=result)
+
+
+def _bounded(result: dict[str, Any]) -> dict[str, Any]:
+    """A result that fits into a record (400 KB) and an event (256 KB), without its metadata if it must be.
+
+    Raises:
+        PollUnclear: it is too large without them, too.
+    """
+    if (size := _json_bytes(result)) <= MAX_RESULT_BYTES:
+        return result
+    smaller = {**result, "metadata": {"left_out_bytes": size}}
+    if _json_bytes(smaller) > MAX_RESULT_BYTES:
+        message = f"the status answer has {size} bytes, more than {MAX_RESULT_BYTES}"
+        raise PollUnclear(ErrorInfo(RESULT_PARSING_ERROR, message))
+    return smaller
+
+
+def _json_bytes(value: object) -> int:
+    return len(json.dumps(value, default=str))
 
 
 def _chunks(response: requests.Response, in_time: Callable[[], bool]) -> Iterator[bytes]:
