@@ -17,7 +17,7 @@ from wanflow.ids import derived_job_id, new_job_id
 from wanflow.inspection import inspect_references, names_objects
 from wanflow.jobs import Job, Lane, Source
 from wanflow.owners import Owner, name_of
-from wanflow.pricing import TIER_OF_SIZE, Prices
+from wanflow.pricing import TIER_OF_SIZE, Prices, usd_text
 from wanflow.records import FINISH_GRACE_SECONDS, BudgetFull, JobRecords
 from wanflow.validation import RequestWarning, ValidRequest, billed_parameters, validate
 
@@ -119,7 +119,7 @@ class Intake:
             violations = error.violations
         size, seconds = billed_parameters(body)
         return {
-            "cost_usd": str(self._prices.estimate(size, seconds)) if size and seconds else None,
+            "cost_usd": usd_text(self._prices.estimate(size, seconds)) if size and seconds else None,
             "tier": TIER_OF_SIZE[size] if size else None,
             "seconds": seconds,
             "warnings": [warning.as_dict() for warning in warnings],

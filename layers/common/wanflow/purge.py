@@ -22,8 +22,11 @@ class Purger:
         if not job.is_final:
             raise Conflict("the job has not ended; cancel it first")
         if job.is_open:
-            until = f" until {job.watch_until}" if job.watch_until else ""
-            raise Conflict(f"the job's task is still looked after{until}; purge it afterwards")
+            if job.watch_until is None:
+                raise Conflict("the job is just being put away; purge it again in a moment")
+            raise Conflict(
+                f"the provider may still work on the job's task until {job.watch_until}; purge it afterwards"
+            )
         keys = [video.key for video in job.stored] + [document_key(job.id)]
         keys += [job.source.verdict_key] if job.source.verdict_key else []
         inline = f"s3://{self._files.bucket}/uploads/{job.owner}/{job.id}/"
