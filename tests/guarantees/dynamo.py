@@ -117,14 +117,12 @@ def refuse(code: str, operation: str, message: str = "", status: int = 400) -> N
 def _cancel(reasons: list[str]) -> NoReturn:
     listed = [{"Code": reason, **({} if reason == "None" else {"Message": _REFUSED})} for reason in reasons]
     message = f"Transaction cancelled, please refer cancellation reasons for specific reasons [{', '.join(reasons)}]"
-    raise ClientError(
-        {  # type: ignore[typeddict-unknown-key]
-            "Error": {"Code": "TransactionCanceledException", "Message": message},
-            "ResponseMetadata": {"HTTPStatusCode": 400},
-            "CancellationReasons": listed,
-        },
-        "TransactWriteItems",
-    )
+    answer: Any = {
+        "Error": {"Code": "TransactionCanceledException", "Message": message},
+        "ResponseMetadata": {"HTTPStatusCode": 400},
+        "CancellationReasons": listed,
+    }
+    raise ClientError(answer, "TransactWriteItems")
 
 
 def _names(request: dict[str, Any]) -> Names:

@@ -254,7 +254,8 @@ def _retry_delay(state: Data, error: LambdaError, tries: dict[int, int]) -> floa
                 return None
             tries[index] = done + 1
             delay: float = retrier["IntervalSeconds"] * retrier["BackoffRate"] ** done
-            return min(delay, retrier["MaxDelaySeconds"])
+            longest: float = retrier["MaxDelaySeconds"]
+            return min(delay, longest)
     return None
 
 

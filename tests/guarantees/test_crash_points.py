@@ -13,7 +13,7 @@ from functools import cache
 import pytest
 
 from tests.guarantees.checks import check_rest
-from tests.guarantees.faults import Call, Fault, Mode
+from tests.guarantees.faults import Call, Fault, Mode, When
 from tests.guarantees.scenarios import SCENARIOS, UNKNOWN, Scenario, job_of
 from tests.guarantees.world import World, a_world
 
@@ -23,6 +23,10 @@ FUNCTIONS = {"serve_api", "accept_upload", "take_slot", "submit_task", "poll_tas
 FUNCTIONS |= {"deliver_webhook", "reconcile_jobs"}
 OUTSIDE = {"wan", "receiver"}
 Point = tuple[Call, Mode]
+
+
+def at(number: int) -> When:
+    return lambda call: call.number == number
 
 
 @contextmanager
@@ -59,9 +63,9 @@ def plan() -> dict[str, list[Point]]:
                 if mode is Mode.KILLED_AFTER and call.number != last[call.invocation]:
                     # Killed before the next call is the same.
                     continue
-                point = (call.function, call.operation, call.target, mode.name)
                 # Without effect it is an error like FAILED, of another class: once for each call that there is.
-                point += () if mode is Mode.TIMED_OUT_BEFORE and call.service not in OUTSIDE else (moment,)
+                where = "anywhere" if mode is Mode.TIMED_OUT_BEFORE and call.service not in OUTSIDE else moment
+                point = (call.function, call.operation, call.target, mode.name, where)
                 if point not in tried:
                     tried.add(point)
                     mine.append((call, mode))
@@ -111,7 +115,7 @@ def test_one_fault_anywhere_breaks_no_promise(scenario: Scenario) -> None:
     failures = []
     for call, mode in plan()[scenario.name]:
         try:
-            live(scenario, Fault(lambda c, number=call.number: c.number == number, mode))
+            live(scenario, Fault(at(call.number), mode))
         except AssertionError as error:
             failures.append(f"{call}, {mode.value}: {error}")
     assert not failures, f"{len(failures)} points break a promise:\n" + "\n".join(failures)
