@@ -50,7 +50,7 @@ class Stack:
         self.bucket = self.template.ref("VideosBucket")
         self.table = self.template.ref("JobsTable")
         self.state_machine_arn = self.template.ref("GenerateVideoStateMachine")
-        self._variables = set().union(*map(self.template.environment, self.template.functions()))
+        self._variables = self.template.variable_names()
         self._make_resources()
         self.woken: list[tuple[str, dict[str, Any]]] = []
         """Task tokens that were answered, with their outputs."""

@@ -71,6 +71,7 @@ class Template:
         self.parameters.update(parameters)
         self.physical: dict[str, str] = {}
         self._statements: dict[str, list[dict[str, Any]]] = {}
+        self._environments: dict[tuple[object, ...], dict[str, str]] = {}
 
     def of_type(self, kind: str) -> list[str]:
         """Logical ids of every resource of a type."""
@@ -87,14 +88,27 @@ class Template:
 
     def functions(self) -> dict[str, str]:
         """Folder under functions/ -> logical id."""
-        uris = {name: self.properties(name)["CodeUri"] for name in self.of_type("AWS::Serverless::Function")}
+        resources = self.raw["Resources"]
+        uris = {name: resources[name]["Properties"]["CodeUri"] for name in self.of_type("AWS::Serverless::Function")}
         return {uri.removeprefix("functions/"): name for name, uri in uris.items()}
 
     def environment(self, folder: str) -> dict[str, str]:
         """What Lambda would put into the environment of the function in this folder."""
+        known = (folder, *self.parameters.items(), *self.physical.items())
+        if known not in self._environments:
+            self._environments[known] = self._environment(folder)
+        return self._environments[known]
+
+    def _environment(self, folder: str) -> dict[str, str]:
         shared = self.resolve(self.raw["Globals"]["Function"]["Environment"]["Variables"])
         own = self.properties(self.functions()[folder]).get("Environment", {}).get("Variables", {})
         return {name: str(value) for name, value in {**shared, **own}.items()}
+
+    def variable_names(self) -> set[str]:
+        """The names of all variables of all functions."""
+        functions = [self.raw["Resources"][name]["Properties"] for name in self.functions().values()]
+        places = [self.raw["Globals"]["Function"], *functions]
+        return {name for place in places for name in place.get("Environment", {}).get("Variables", {})}
 
     def statements(self, folder: str) -> list[dict[str, Any]]:
         """The policy statements of the function in this folder."""

@@ -7,6 +7,7 @@ from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cache
 from types import SimpleNamespace
 from typing import Any
 
@@ -20,6 +21,8 @@ from moto.stepfunctions.parser.asl.component.state.exec.state_task.service.state
     StateTaskServiceSfn,
 )
 from moto.stepfunctions.parser.asl.component.state.wait.wait_function.wait_function import WaitFunction
+from moto.stepfunctions.parser.asl.parse.asl_parser import AmazonStateLanguageParser
+from moto.stepfunctions.parser.backend.execution import BaseExecutionWorkerCommunication
 
 from tests.stack import definition
 from tests.template import ACCOUNT, Template
@@ -147,8 +150,6 @@ def _as_moto_reads_it(text: str) -> str:
 @contextmanager
 def engine(template: Template, machine: str) -> Iterator[Engine]:
     """An engine for one state machine, in an AWS account of its own."""
-    from moto.stepfunctions.parser.backend.execution import BaseExecutionWorkerCommunication
-
     config: Any = {"core": {"reset_boto3_session": False}, "stepfunctions": {"execute_state_machine": True}}
     with mock_aws(config=config), pytest.MonkeyPatch.context() as patch:
         made = Engine(template, machine)
@@ -159,6 +160,8 @@ def engine(template: Template, machine: str) -> Iterator[Engine]:
             made.end()
 
         patch.setattr(BaseExecutionWorkerCommunication, "terminated", terminated_and_told)
+        # Reading a definition takes longer than running it; what is read holds no state of a run.
+        patch.setattr(AmazonStateLanguageParser, "parse", staticmethod(cache(AmazonStateLanguageParser.parse)))
         patch.setattr(lambda_eval_utils, "_invoke_lambda_function", lambda parameters, **_: made.invoke(parameters))
         # moto misspells the parameters of a nested execution, so it never starts one.
         patch.setattr(
