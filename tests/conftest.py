@@ -59,9 +59,9 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> FakeClock:
 
 @pytest.fixture(scope="session")
 def permission_guard(_no_real_account: None) -> PermissionGuard:
-    boto3.setup_default_session()
     clear_clients()
-    return PermissionGuard(boto3.DEFAULT_SESSION._session)
+    session: Any = boto3._get_default_session()
+    return PermissionGuard(session._session)
 
 
 @pytest.fixture

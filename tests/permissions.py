@@ -1,6 +1,6 @@
 """Holds every AWS call of a function against the policy that the template gives it: moto lets everything through."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from fnmatch import fnmatchcase
 from typing import Any
@@ -45,7 +45,7 @@ class PermissionGuard:
         assert not self._refused, f"{folder}'s policy in template.yaml does not allow {self._refused}"
 
     def _note(self, params: dict[str, Any], event_name: str, **_: Any) -> None:
-        _, service, operation = event_name.split(".")
+        service, operation = event_name.split(".")[1:]
         self.note_call(service, operation, params)
 
     def note_call(self, service: str, operation: str, params: dict[str, Any]) -> None:
@@ -91,7 +91,7 @@ def _table(params: dict[str, Any]) -> str:
     return f"arn:aws:dynamodb:{REGION}:{ACCOUNT}:table/{params['TableName']}{index}"
 
 
-_RESOURCES = {
+_RESOURCES: dict[str, Callable[[dict[str, Any]], str]] = {
     "dynamodb": _table,
     "s3": lambda params: "arn:aws:s3:::" + "/".join(params[name] for name in ("Bucket", "Key") if name in params),
     "sfn": lambda params: params.get("stateMachineArn") or params["executionArn"],

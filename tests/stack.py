@@ -226,7 +226,7 @@ class Answer:
 def definition(template: Template, machine: str) -> str:
     """A workflow file with the template's substitutions filled in, as CloudFormation does."""
     properties = template.properties(machine)
-    text = (ROOT / properties["DefinitionUri"]).read_text(encoding="utf-8")
+    text = (ROOT / str(properties["DefinitionUri"])).read_text(encoding="utf-8")
     for name, value in properties["DefinitionSubstitutions"].items():
         text = text.replace(f"${{{name}}}", str(value))
     return text

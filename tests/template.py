@@ -1,6 +1,7 @@
 """template.yaml, read as CloudFormation would: what the tests build and set follows the file that is deployed."""
 
 import re
+from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -177,7 +178,7 @@ class Template:
         left, right = self.resolve(argument)
         return str(left) == str(right)
 
-    _intrinsics = {  # noqa: RUF012 - a table, never changed
+    _intrinsics: dict[str, Callable[[Any, Any], Any]] = {  # noqa: RUF012 - a table, never changed
         "Ref": ref,
         "Fn::GetAtt": _get_att,
         "Fn::Sub": _sub,

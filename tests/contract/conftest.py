@@ -1,6 +1,6 @@
 """The real client before the real mock: in this process where nothing is lost by it, else over loopback."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -69,6 +69,3 @@ def _http_mock() -> Iterator[RunningMock]:
 def http_mock(_http_mock: RunningMock) -> RunningMock:
     _http_mock.reset()
     return _http_mock
-
-
-ClientFor = Callable[..., WanClient]

@@ -4,6 +4,7 @@ The second table is the point: where a task exists at the provider, the client m
 """
 
 from decimal import Decimal
+from typing import Any
 
 import pytest
 
@@ -247,7 +248,7 @@ def test_a_key_that_stays_refused_creates_nothing(make_wan: WanMock) -> None:
 
 
 def test_paths_are_settings_on_both_sides(make_wan: WanMock) -> None:
-    paths = {"submit_path": "/api/tasks/new", "status_path": "/api/tasks/{id}/status"}
+    paths: dict[str, Any] = {"submit_path": "/api/tasks/new", "status_path": "/api/tasks/{id}/status"}
     wan = make_wan(**paths)
     client = make_client(wan.url, **paths)
     assert client.get_task(client.submit(wan_request()).task_id).state == "running"

@@ -124,7 +124,7 @@ def test_both_sides_say_what_the_page_says(body: Any, code: str | None) -> None:
     assert (our_code(body), their_code(body)) == (code, code)
 
 
-scalars = st.sampled_from([None, True, 0, 1, 5, 5.0, "", "5", "true", [], {}])
+scalars: st.SearchStrategy[Any] = st.sampled_from([None, True, 0, 1, 5, 5.0, "", "5", "true", [], {}])
 hosts = st.sampled_from(["example.com", "", "127.0.0.1:8080", "[::1]", "a:b", "user@example.com", "例え.jp"])
 paths = st.lists(st.sampled_from(["a", ".", "/", "png", "MP4", "mov", "gif", "%2E", "?", "#", " ", ";"]), max_size=6)
 urls = st.builds(

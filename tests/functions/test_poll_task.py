@@ -1,5 +1,7 @@
 """Poll Task: a poll that fails, in whatever way, never abandons a task before the deadline."""
 
+from typing import Any
+
 import pytest
 
 from mock_server.responses_door import InProcessMock
@@ -20,7 +22,7 @@ def running_job(stack: Stack, prompt: str = "character1") -> str:
 def poll_to_the_end(stack: Stack, clock: FakeClock, job_id: str) -> list[int]:
     """Polls as the workflow would; the waits in between."""
     waits: list[int] = []
-    step = {"next_step": "poll", "wait_seconds": 1, "polls": 0}
+    step: dict[str, Any] = {"next_step": "poll", "wait_seconds": 1, "polls": 0}
     while step["next_step"] == "poll":
         clock.advance(step["wait_seconds"])
         step = stack.poll(job_id, step["polls"])

@@ -33,7 +33,7 @@ def client_error(code: str, status: int = 400) -> exceptions.ClientError:
         exceptions.ConnectTimeoutError(endpoint_url=URL),
         exceptions.EndpointConnectionError(endpoint_url=URL),
         exceptions.ConnectionClosedError(endpoint_url=URL),
-        exceptions.SSLError(endpoint_url=URL, error="handshake"),
+        exceptions.SSLError(endpoint_url=URL, error=OSError("handshake")),
     ],
     ids=str,
 )

@@ -6,6 +6,7 @@ from typing import Any
 
 import boto3
 import pytest
+from botocore.exceptions import ClientError
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -121,10 +122,9 @@ def test_a_spoiled_second_try_does_not_touch_the_first_s_video(files: Files) -> 
 def test_a_fault_of_s3_is_named_and_leaves_nothing(
     files: Files, monkeypatch: pytest.MonkeyPatch, operation: str
 ) -> None:
-    from botocore.exceptions import ClientError
-
     def slow_down(**_: Any) -> None:
-        raise ClientError({"Error": {"Code": "SlowDown"}, "ResponseMetadata": {"HTTPStatusCode": 503}}, operation)  # type: ignore[arg-type]
+        told: Any = {"Error": {"Code": "SlowDown"}, "ResponseMetadata": {"HTTPStatusCode": 503}}
+        raise ClientError(told, operation)
 
     monkeypatch.setattr(client_of(files), operation, slow_down)
     with pytest.raises(AwsUnavailable, match="SlowDown"):
@@ -169,10 +169,9 @@ def test_a_missing_object_is_told_by_name(files: Files) -> None:
 
 
 def test_a_fault_of_s3_is_no_missing_object(files: Files, monkeypatch: pytest.MonkeyPatch) -> None:
-    from botocore.exceptions import ClientError
-
     def denied(**_: Any) -> None:
-        raise ClientError({"Error": {"Code": "AccessDenied"}, "ResponseMetadata": {"HTTPStatusCode": 403}}, "GetObject")  # type: ignore[arg-type]
+        told: Any = {"Error": {"Code": "AccessDenied"}, "ResponseMetadata": {"HTTPStatusCode": 403}}
+        raise ClientError(told, "GetObject")
 
     monkeypatch.setattr(client_of(files), "get_object", denied)
     with pytest.raises(ClientError, match="AccessDenied"):
