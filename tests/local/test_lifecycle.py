@@ -31,9 +31,9 @@ class Make:
     def endpoints_file(self) -> Path:
         return self.state / "endpoints.json"
 
-    def listens(self) -> bool:
+    def listens(self, *ports: int) -> bool:
         assert self.process.poll() is None, self.output.read_text()
-        return all(port_is_open(port) for port in self.ports)
+        return all(port_is_open(port) for port in ports or self.ports)
 
     def descendants(self) -> set[int]:
         found = {self.process.pid}
@@ -83,8 +83,8 @@ def start(target: str, folder: Path) -> Make:
 
 
 @pytest.fixture
-def make_up(tmp_path: Path) -> Iterator[Make]:
-    make = start("up", tmp_path)
+def make(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Make]:
+    make = start(getattr(request, "param", "up"), tmp_path)
     yield make
     make.signal(signal.SIGKILL, group=True)
     make.process.wait()
@@ -101,32 +101,32 @@ def ends_wholly(make: Make, family: set[int]) -> None:
 @pytest.mark.parametrize("group", [True, False], ids=["the-whole-group", "make-alone"])
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_while_the_stack_starts_leaves_nothing_behind(
-    make_up: Make, number: signal.Signals, group: bool, times: int
+    make: Make, number: signal.Signals, group: bool, times: int
 ) -> None:
-    eventually(make_up.listens, "the engine and the mock listen")
-    family = make_up.descendants()
+    eventually(make.listens, "the engine and the mock listen")
+    family = make.descendants()
     assert len(family) >= 5
 
     for _ in range(times):
-        make_up.signal(number, group=group)
+        make.signal(number, group=group)
 
-    ends_wholly(make_up, family)
+    ends_wholly(make, family)
 
 
 @pytest.mark.timeout(300)
-def test_the_endpoints_file_is_there_exactly_while_the_stack_answers(make_up: Make) -> None:
-    eventually(make_up.endpoints_file.exists, "the stack is up", patience_seconds=240)
-    endpoints = json.loads(make_up.endpoints_file.read_text())
+def test_the_endpoints_file_is_there_exactly_while_the_stack_answers(make: Make) -> None:
+    eventually(make.endpoints_file.exists, "the stack is up", patience_seconds=240)
+    endpoints = json.loads(make.endpoints_file.read_text())
     answer = requests.get(
         f"{endpoints['api_url']}/videos/none", headers={"x-api-key": endpoints["api_key"]}, timeout=60
     )
-    family = make_up.descendants()
-    shown = make_up.output.read_text()
+    family = make.descendants()
+    shown = make.output.read_text()
 
-    make_up.signal(signal.SIGTERM, group=False)
+    make.signal(signal.SIGTERM, group=False)
 
     assert answer.status_code == 404
-    assert set(endpoints) == {
+    assert set(endpoints) >= {
         "api_url",
         "api_key",
         "wan_url",
@@ -137,18 +137,17 @@ def test_the_endpoints_file_is_there_exactly_while_the_stack_answers(make_up: Ma
         "table",
         "state_machine_arn",
     }
-    assert make_up.state.joinpath("endpoints.json").parent.is_dir()
     assert f"curl -s {endpoints['api_url']}/videos" in shown
-    ends_wholly(make_up, family)
+    ends_wholly(make, family)
 
 
-def test_everything_goes_even_when_make_is_killed(make_up: Make) -> None:
-    eventually(make_up.listens, "the engine and the mock listen")
-    family = make_up.descendants()
+def test_everything_goes_even_when_make_is_killed(make: Make) -> None:
+    eventually(make.listens, "the engine and the mock listen")
+    family = make.descendants()
 
-    make_up.signal(signal.SIGKILL, group=False)
+    make.signal(signal.SIGKILL, group=False)
 
-    ends_wholly(make_up, family)
+    ends_wholly(make, family)
 
 
 @pytest.mark.parametrize(("taken", "variable"), [(0, "WANFLOW_AWS_PORT"), (1, "WANFLOW_MOCK_PORT")])
@@ -177,9 +176,9 @@ def test_a_taken_port_is_a_clear_error_and_nothing_is_started(tmp_path: Path, ta
     assert not port_is_open(ports[1 - taken])
 
 
-def test_the_mock_alone_ends_with_make(tmp_path: Path) -> None:
-    make = start("mock", tmp_path)
-    eventually(lambda: port_is_open(make.ports[1]), "the mock listens")
+@pytest.mark.parametrize("make", ["mock"], indirect=True)
+def test_the_mock_alone_ends_with_make(make: Make) -> None:
+    eventually(lambda: make.listens(make.ports[1]), "the mock listens")
     family = make.descendants()
 
     make.signal(signal.SIGINT, group=False)
