@@ -43,9 +43,13 @@ resume: .venv/.installed ## Let submits go on
 key: .venv/.installed ## Make an API key for an owner (NAME=owner; REVOKE=key-id disables one; STACK=name for a deployed stack)
 	@exec $(VENV)/python -m local key "$(if $(findstring command,$(origin NAME)),$(NAME))" "$(REVOKE)"
 
+.PHONY: storm
+storm: $(SETUP) ## Hundreds of jobs while everything breaks, and a report in numbers (ARGS="--jobs 300 --faults 0.25 --seed 1")
+	@exec $(VENV)/python -m local storm $(ARGS)
+
 .PHONY: test
 test: $(SETUP) ## Run every test (ARGS="tests/unit -k name" for some)
-	@exec $(VENV)/python -m pytest $(ARGS)
+	@exec $(VENV)/python -m pytest $(if $(ARGS),$(ARGS),--numprocesses auto --maxprocesses 4 --dist loadgroup)
 
 .PHONY: check
 check: $(SETUP) ## Lint, types, template, workflow

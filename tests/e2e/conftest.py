@@ -16,11 +16,15 @@ FATES_FILE = "test_fates.py"
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark what is here, and let the jobs that run into their deadline do so while the other tests run."""
-    ours = [item for item in items if "/e2e/" in item.nodeid]
-    for item in ours:
-        item.add_marker(pytest.mark.e2e)
-        item.add_marker(pytest.mark.timeout(600))
+    """Mark what is here, and let the jobs that run into their deadline do so while the other tests run.
+
+    All of it shares one stack, so with several processes (`make test`) it all belongs to one of them.
+    """
+    for item in items:
+        if "/e2e/" in item.nodeid:
+            item.add_marker(pytest.mark.e2e)
+            item.add_marker(pytest.mark.timeout(600))
+            item.add_marker(pytest.mark.xdist_group("stack"))
     items.sort(key=lambda item: ("/e2e/" in item.nodeid, FATES_FILE in item.nodeid))
 
 

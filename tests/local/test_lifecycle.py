@@ -17,6 +17,9 @@ from local.ports import free_ports
 from local.settings import ROOT
 from tests.local.waiting import eventually, process_exists
 
+# One after the other, also where tests run in several processes: each starts a stack of its own.
+pytestmark = pytest.mark.xdist_group("lifecycle")
+
 
 @dataclass
 class Make:
