@@ -3,6 +3,7 @@
 import base64
 import importlib
 import json
+from decimal import Decimal
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -182,6 +183,16 @@ def test_the_same_key_with_another_body_is_a_409(stack: Stack) -> None:
     assert stack.item_count() == 1
 
 
+def test_a_repeat_with_another_body_does_not_touch_the_original_s_pictures(stack: Stack) -> None:
+    headers = {"Idempotency-Key": "k"}
+    first, second = ("data:image/png;base64," + base64.b64encode(png(size, 400)).decode() for size in (400, 500))
+    job_id = stack.create_job(wan_request(reference_urls=[first]), headers=headers)
+    answer = stack.call("POST", "/videos", wan_request(reference_urls=[second]), headers=headers)
+    assert answer.status == 409
+    (kept,) = stack.job(job_id).request["input"]["reference_urls"]
+    assert stack.read(kept.removeprefix(f"s3://{stack.bucket}/")) == png(400, 400)
+
+
 def test_the_same_key_of_another_owner_is_another_job(stack: Stack) -> None:
     headers = {"Idempotency-Key": "k"}
     mine = stack.create_job(headers=headers)
@@ -244,6 +255,40 @@ def test_the_daily_budget_is_reserved_by_each_job_and_a_new_day_starts_anew(stac
     assert "1.5" in answer.body["error"]["message"]
     clock.advance(86400)
     assert stack.call("POST", "/videos", wan_request()).status == 202
+
+
+def test_what_was_not_spent_is_free_again(stack: Stack, wan: InProcessMock, clock: FakeClock) -> None:
+    stack.template.parameters["DailyBudgetUsd"] = "0.75"
+    refused = stack.ready_job(wan_request(prompt="character1 [[mock:001028004]]"))
+    assert stack.call("POST", "/videos", wan_request()).status == 402
+    stack.submit(refused)
+    stack.finish(refused)
+    again = stack.ready_job()
+    stack.submit(again)
+    clock.advance(5)
+    stack.poll(again)
+    stack.store(again)
+    stack.finish(again)
+    assert stack.job(again).booked_usd == Decimal("0.75")
+    assert stack.call("POST", "/videos", wan_request()).status == 402
+
+
+def test_what_may_still_be_billed_stays_spent(stack: Stack, wan: InProcessMock) -> None:
+    stack.template.parameters["DailyBudgetUsd"] = "0.75"
+    unknown = stack.ready_job(wan_request(prompt="character1 [[mock:submit:lost-answer]]"))
+    stack.submit(unknown)
+    stack.finish(unknown)
+    assert stack.job(unknown).booked_usd == Decimal("0.75")
+    assert stack.call("POST", "/videos", wan_request()).status == 402
+
+
+def test_one_owner_s_budget_leaves_the_others_theirs(stack: Stack) -> None:
+    stack.template.parameters["DailyBudgetPerOwnerUsd"] = "0.75"
+    stack.create_job()
+    answer = stack.call("POST", "/videos", wan_request())
+    assert answer.status == 402
+    assert "this owner" in answer.body["error"]["message"]
+    assert stack.call("POST", "/videos", wan_request(), owner="key-id-of-bob").status == 202
 
 
 # --- GET and DELETE ----------------------------------------------------------------------------------------------
@@ -342,6 +387,17 @@ def test_a_list_holds_the_owner_s_jobs_alone_newest_first_page_by_page(stack: St
     listed = [video["id"] for page in (first, second) for video in page.body["videos"]]
     assert listed == mine[::-1]
     assert second.body["next_cursor"] is None
+
+
+def test_a_list_stays_itself_while_jobs_are_added(stack: Stack, clock: FakeClock) -> None:
+    before = []
+    for _ in range(4):
+        before.append(stack.create_job())
+        clock.advance(1)
+    first = stack.call("GET", "/videos", queryStringParameters={"limit": "2"})
+    stack.create_job()
+    second = stack.call("GET", "/videos", queryStringParameters={"limit": "2", "cursor": first.body["next_cursor"]})
+    assert [video["id"] for page in (first, second) for video in page.body["videos"]] == before[::-1]
 
 
 def test_a_list_can_be_of_one_status(stack: Stack) -> None:

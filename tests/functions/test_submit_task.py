@@ -319,6 +319,68 @@ def test_a_job_that_does_not_exist_is_an_error_of_the_workflow(stack: Stack, wan
         stack.submit("vid_00000000000000000000000000")
 
 
+# --- The gate ------------------------------------------------------------------------------------------------------
+
+
+def pause(stack: Stack, *, paused: bool) -> None:
+    """What `make pause` and `make resume` write."""
+    item = {"pk": {"S": "control"}, "sk": {"S": "submits"}, "paused": {"BOOL": paused}}
+    aws.dynamodb().put_item(TableName=stack.table, Item=item)
+
+
+def test_a_paused_stack_submits_nothing_and_the_job_queues_again(stack: Stack, wan: InProcessMock) -> None:
+    job_id = stack.ready_job()
+    pause(stack, paused=True)
+    assert stack.submit(job_id, polls=3) == {"job_id": job_id, "next_step": "queue", "wait_seconds": 0, "polls": 3}
+    woken = len(stack.woken)
+    stack.take_slot(job_id, token="again", polls=3)
+    assert len(stack.woken) == woken
+    assert submits(wan) == []
+    pause(stack, paused=False)
+    stack.take_slot(job_id, token="and again", polls=3)
+    assert stack.woken[-1] == ("and again", {"job_id": job_id, "polls": 3})
+    assert stack.submit(job_id)["next_step"] == "poll"
+
+
+def test_a_job_that_lost_its_slot_queues_again(stack: Stack, wan: InProcessMock, clock: FakeClock) -> None:
+    stack.template.parameters["MaxConcurrentTasks"] = "1"
+    late = stack.ready_job()
+    clock.advance(3600 + 3601)
+    other = stack.create_job()
+    stack.take_slot(other)
+    stack.invoke("reconcile_jobs", event_file("reconcile_jobs", "schedule"))
+    assert stack.woken[-1][1]["job_id"] == other
+    assert stack.submit(late)["next_step"] == "queue"
+    assert submits(wan) == []
+
+
+def test_a_provider_that_fails_again_and_again_is_left_alone_and_probed_by_one_job(
+    stack: Stack, wan: InProcessMock, clock: FakeClock
+) -> None:
+    stack.template.parameters["PauseAfterFailures"] = "2"
+    jobs = [stack.ready_job(wan_request(prompt=f"character1 {number}")) for number in range(3)]
+    scenario = wan.simulator.state.faults.arm({"action": "submit:001028099", "times": None})
+    assert [stack.submit(job_id)["next_step"] for job_id in jobs] == ["submit", "submit", "queue"]
+    assert len(submits(wan)) == 2
+    assert [stack.submit(job_id)["next_step"] for job_id in jobs[:2]] == ["queue", "queue"]
+    for job_id in jobs:
+        stack.take_slot(job_id, token=f"again {job_id}")
+    asleep = len(stack.woken)
+    clock.advance(61)
+    wan.simulator.state.faults.disarm(scenario.id)
+    stack.invoke("reconcile_jobs", event_file("reconcile_jobs", "schedule"))
+    (probe,) = [output["job_id"] for _, output in stack.woken[asleep:]]
+    assert stack.submit(probe)["next_step"] == "poll"
+    # It went well, so the others are called.
+    assert {output["job_id"] for _, output in stack.woken[asleep:]} == set(jobs)
+
+
+def test_a_caller_s_own_fault_is_no_failure_of_the_provider(stack: Stack, wan: InProcessMock) -> None:
+    stack.template.parameters["PauseAfterFailures"] = "1"
+    stack.submit(stack.ready_job(wan_request(prompt="character1 [[mock:001028004]]")))
+    assert stack.submit(stack.ready_job())["next_step"] == "poll"
+
+
 @pytest.mark.parametrize("variant", ["first", "again"])
 def test_the_example_events_are_taken(stack: Stack, wan: InProcessMock, variant: str) -> None:
     job_id = stack.ready_job()
