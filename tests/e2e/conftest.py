@@ -7,7 +7,7 @@ import pytest
 
 from local.ports import free_ports
 from local.processes import exit_with_parent
-from local.settings import STATE, Settings, mock_provider
+from local.settings import Settings, mock_provider
 from local.stack import local_stack
 from tests.e2e.fates import FATES
 from tests.e2e.wanflow import Wanflow, marker
@@ -15,6 +15,7 @@ from tests.e2e.wanflow import Wanflow, marker
 FATES_FILE = "test_fates.py"
 
 
+@pytest.hookimpl(tryfirst=True)  # before pytest-xdist looks for groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark what is here, and let the jobs that run into their deadline do so while the other tests run.
 
@@ -29,14 +30,14 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @pytest.fixture(scope="session")
-def wanflow() -> Iterator[Wanflow]:
+def wanflow(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Wanflow]:
     exit_with_parent()
     aws_port, mock_port = free_ports(2)
     settings = Settings(
         aws_port=aws_port,
         mock_port=mock_port,
         provider=mock_provider(mock_port),
-        state_dir=STATE / "e2e",
+        state_dir=tmp_path_factory.mktemp("stack"),
         render_seconds=1.0,
         wait_scale=0.2,
         # Submits that fail on purpose, one after the other, are no outage.
