@@ -102,8 +102,14 @@ def _outcome(call: Callable[[], Any]) -> Any:
 
 
 class _Again(io.BytesIO):
+    """A body that is still known after the reader has closed it."""
+
+    def __init__(self, content: bytes) -> None:
+        super().__init__(content)
+        self.content = content
+
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, _Again) and self.getvalue() == other.getvalue()
+        return isinstance(other, _Again) and self.content == other.content
 
     __hash__ = None  # type: ignore[assignment]
 
