@@ -26,16 +26,8 @@ BAD_REFERENCE = ("001028004", "Invalid reference URL format")
 _CHARACTER = re.compile(r"character(\d+)", re.IGNORECASE)
 
 
-@dataclass(frozen=True, slots=True)
-class RequestWarning:
-    """Something that is allowed and that the caller will likely not want."""
-
-    field: str
-    code: str
-    message: str
-
-    def as_dict(self) -> dict[str, str]:
-        return {"field": self.field, "code": self.code, "message": self.message}
+class RequestWarning(Violation):
+    """Something that is allowed and that the caller will likely not want: told as a violation is, but never refused."""
 
 
 @dataclass(frozen=True, slots=True)
