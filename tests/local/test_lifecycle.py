@@ -85,6 +85,14 @@ def start(target: str, folder: Path) -> Make:
     return Make(process, ports, folder / "state", output)
 
 
+@pytest.fixture(autouse=True)
+def _hears_ctrl_c() -> Iterator[None]:
+    """A shell starts background jobs deaf to SIGINT, and what they start inherits that: a terminal does not."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 @pytest.fixture
 def make(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Make]:
     make = start(getattr(request, "param", "up"), tmp_path)
