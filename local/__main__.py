@@ -1,11 +1,11 @@
-"""`python -m local up | demo | mock | key | pause | resume`: what the Makefile's commands run."""
+"""`python -m local up | demo | mock | key | pause | resume | storm`: what the Makefile's commands run."""
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Callable
 
-from local import demo, keys, mock, switch, up
+from local import demo, keys, mock, storm, switch, up
 from local.errors import LocalStackError
 from local.processes import exit_on_signals, exit_with_parent
 
@@ -16,6 +16,7 @@ COMMANDS: dict[str, Callable[[list[str]], int]] = {
     "key": keys.main,
     "pause": switch.pause,
     "resume": switch.resume,
+    "storm": storm.main,
 }
 
 

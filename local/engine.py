@@ -30,6 +30,7 @@ def patch(runtime: Any) -> None:
         lambda_service, int(os.environ["WANFLOW_ENGINE_WORKERS"]), Path(os.environ["WANFLOW_ENGINE_LOGS"])
     )
     engine_patches.share_layers(runtime, lambda_service, Path(os.environ["TMPDIR"]) / "layers")
+    engine_patches.fail_sleepers(service(".stepfunctions"))
     engine_patches.name_the_api_key(api_gateway)
     engine_patches.read_gateway_responses(api_gateway)
     engine_patches.give_parameters_to_sam(

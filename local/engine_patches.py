@@ -54,7 +54,12 @@ def keep_error_names(runtime: Any) -> None:
 def as_invocation(answer: dict[str, Any]) -> dict[str, Any]:
     """Turn a worker's answer back into what ministack expects of a function that raised."""
     body = answer.get("body")
-    if not isinstance(body, dict) or ERROR_KEY not in body:
+    if not isinstance(body, dict):
+        return answer
+    if answer.get("error") and body.get("errorType") in {"Runtime.HandlerError", "RuntimeError"}:
+        # What a handler raises comes below: here its process is gone, which AWS calls by another name.
+        return {**answer, "body": {**body, "errorType": "Runtime.ExitError"}}
+    if ERROR_KEY not in body:
         return answer
     error = body[ERROR_KEY]
     trace = "\n".join(error["stackTrace"])
@@ -146,6 +151,35 @@ def read_gateway_responses(api_gateway: Any) -> None:
         return api_id
 
     api_gateway._import_rest_api = import_with_responses
+
+
+def fail_sleepers(workflows: Any) -> None:
+    """Let a `.waitForTaskToken` task fail when its function does, as on AWS; ministack waits on for ever."""
+    sleep = function_of(workflows, "_invoke_with_callback")
+    call = function_of(workflows, "_call_lambda")
+    failure: type[Exception] = function_of(workflows, "_ExecutionError")  # type: ignore[assignment]
+    current: ContextVar[str] = ContextVar("task token", default="")
+
+    def sleep_by_token(resource: Any, given: Any, token: str, state: Any) -> Any:
+        mark = current.set(token)
+        try:
+            return sleep(resource, given, token, state)
+        finally:
+            current.reset(mark)
+
+    def call_and_tell(function: Any, event: Any) -> Any:
+        try:
+            return call(function, event)
+        except failure as error:
+            task = workflows._task_tokens.get(current.get())
+            # A token that was answered while the function ran ends the task, whatever becomes of the function.
+            if task is not None and not task["event"].is_set():
+                task["error"] = {"Error": error.error, "Cause": error.cause}  # type: ignore[attr-defined]
+                task["event"].set()
+            raise
+
+    workflows._invoke_with_callback = sleep_by_token
+    workflows._call_lambda = call_and_tell
 
 
 def give_parameters_to_sam(cloudformation: Any, users: list[Any], sam: Any) -> None:

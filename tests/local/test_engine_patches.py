@@ -36,6 +36,14 @@ def test_an_error_of_the_worker_becomes_an_invocation_that_failed() -> None:
     assert answer == {"body": error, "error": True, "log": "hello\nline 1\nline 2"}
 
 
+def test_a_function_whose_process_died_has_the_error_name_of_aws() -> None:
+    body = {"errorMessage": "Worker process died", "errorType": "Runtime.HandlerError"}
+
+    answer = engine_patches.as_invocation({"body": body, "error": True, "log": ""})
+
+    assert answer["body"]["errorType"] == "Runtime.ExitError"
+
+
 def test_an_ordinary_answer_stays_what_it_is() -> None:
     answer = {"body": {"ok": True}, "log": ""}
 
@@ -46,6 +54,7 @@ def test_an_ordinary_answer_stays_what_it_is() -> None:
     "patch",
     [
         lambda: engine_patches.cap_workers(nameless(), 2, Path()),
+        lambda: engine_patches.fail_sleepers(nameless()),
         lambda: engine_patches.name_the_api_key(nameless()),
         lambda: engine_patches.read_gateway_responses(nameless()),
         lambda: engine_patches.share_layers(nameless(Worker=nameless()), nameless(), Path()),
