@@ -13,6 +13,7 @@ from tests.e2e.fates import FATES
 from tests.e2e.wanflow import Wanflow, marker
 
 FATES_FILE = "test_fates.py"
+LOGS_FILE = "test_logs.py"
 
 
 @pytest.hookimpl(tryfirst=True)  # before pytest-xdist looks for groups
@@ -26,7 +27,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.e2e)
             item.add_marker(pytest.mark.timeout(600))
             item.add_marker(pytest.mark.xdist_group("stack"))
-    items.sort(key=lambda item: ("/e2e/" in item.nodeid, FATES_FILE in item.nodeid))
+    items.sort(key=lambda item: ("/e2e/" in item.nodeid, FATES_FILE in item.nodeid, LOGS_FILE in item.nodeid))
 
 
 @pytest.fixture(scope="session")
