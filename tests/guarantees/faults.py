@@ -61,6 +61,7 @@ class Call:
 
     @property
     def is_read(self) -> bool:
+        """Whether it changes nothing anywhere, so that it may be left out or done twice."""
         return self.operation.startswith(_READS)
 
     @property

@@ -11,7 +11,9 @@ from tests.fakes import wan_request
 from tests.guarantees.faults import Call, Fault, Intrusion, Mode
 from tests.guarantees.world import RECEIVER_URL, World
 
-BUDGET = {"DailyBudgetUsd": "100", "DailyBudgetPerOwnerUsd": "50"}
+BUDGET = {"DailyBudgetUsd": "100", "DailyBudgetPerOwnerUsd": "50", "TypicalRenderSeconds": "900"}
+"""Seldom polls: one more poll is one more second of testing and nothing new."""
+
 DONE = ("completed", None)
 
 Ends = dict[str, tuple[str, str | None]]

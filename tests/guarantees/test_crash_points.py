@@ -57,11 +57,13 @@ def plan() -> dict[str, list[Point]]:
     for scenario in SCENARIOS:
         mine = planned.setdefault(scenario.name, [])
         calls, moments = recorded(scenario.name)
-        last = {call.invocation: call.number for call in calls}
-        for call, moment in zip(calls, moments, strict=True):
+        for (before, call, after), moment in zip(neighbours(calls), moments, strict=True):
             for mode in call.modes:
-                if mode is Mode.KILLED_AFTER and call.number != last[call.invocation]:
+                if mode is Mode.KILLED_AFTER and after is not None:
                     # Killed before the next call is the same.
+                    continue
+                if mode is Mode.KILLED_BEFORE and before and before.is_read and before.service not in OUTSIDE:
+                    # Killed before that is the same: between the two nothing changed.
                     continue
                 # Without effect it is an error like FAILED, of another class: once for each call that there is.
                 where = "anywhere" if mode is Mode.TIMED_OUT_BEFORE and call.service not in OUTSIDE else moment
@@ -70,6 +72,17 @@ def plan() -> dict[str, list[Point]]:
                     tried.add(point)
                     mine.append((call, mode))
     return planned
+
+
+def neighbours(calls: list[Call]) -> Iterator[tuple[Call | None, Call, Call | None]]:
+    """Each call between those of the same run of its function."""
+    by_invocation: dict[int, list[Call]] = {}
+    for call in calls:
+        by_invocation.setdefault(call.invocation, []).append(call)
+    for call in calls:
+        same = by_invocation[call.invocation]
+        place = same.index(call)
+        yield same[place - 1] if place else None, call, same[place + 1] if place + 1 < len(same) else None
 
 
 def check_ends(scenario: Scenario, world: World, fault: Fault | None) -> None:
