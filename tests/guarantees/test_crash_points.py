@@ -6,14 +6,14 @@ tried once, in the first scenario that comes to them.
 """
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import cache
 
 import pytest
 
 from tests.guarantees.checks import check_rest
-from tests.guarantees.faults import Call, Fault, Mode, When
+from tests.guarantees.faults import Call, Fault, Intrusion, Mode, When
 from tests.guarantees.scenarios import SCENARIOS, UNKNOWN, Scenario, job_of
 from tests.guarantees.world import World, a_world
 
@@ -131,4 +131,49 @@ def test_one_fault_anywhere_breaks_no_promise(scenario: Scenario) -> None:
             live(scenario, Fault(at(call.number), mode))
         except AssertionError as error:
             failures.append(f"{call}, {mode.value}: {error}")
+    assert not failures, f"{len(failures)} points break a promise:\n" + "\n".join(failures)
+
+
+def cancel(world: World) -> None:
+    for job in world.jobs():
+        world.cancel(job.id)
+
+
+def reconcile_late(world: World) -> None:
+    """As if the running function took longer than any time of grace."""
+    world.clock.advance(2000)
+    world.reconcile()
+
+
+def finish_again(world: World) -> None:
+    """The event of a broken execution, a second time."""
+    for name, execution in list(world.workflows.executions.items()):
+        if execution.status != "RUNNING":
+            world.deliver("finish_job", {"job_id": name, "execution_status": execution.status})
+
+
+BUSY = ("happy path by API", "cancel during the submit", "then rescue")
+
+
+@pytest.mark.parametrize("intrude", [cancel, reconcile_late, finish_again], ids=lambda act: act.__name__)
+@pytest.mark.parametrize(
+    "scenario", [s for s in SCENARIOS if any(word in s.name for word in BUSY)], ids=lambda scenario: scenario.name
+)
+def test_somebody_in_the_middle_of_any_function_breaks_no_promise(
+    scenario: Scenario, intrude: Callable[[World], None]
+) -> None:
+    failures = []
+    for call in recorded(scenario.name)[0]:
+        with wounded(scenario, logging.WARNING) as world:
+            intrusion = Intrusion(at(call.number), lambda world=world: intrude(world))  # type: ignore[misc]
+            world.gate.intrusions.append(intrusion)
+            try:
+                scenario.play(world)
+                world.settle()
+                assert intrusion.is_done, "the point was never reached"
+                codes = {job.error.code for job in world.jobs() if job.error}
+                assert "internal_error" not in codes, f"ended by an error of ours: {world.statuses}"
+                check_rest(world, resubmits=scenario.resubmits)
+            except AssertionError as error:
+                failures.append(f"{call}: {error}")
     assert not failures, f"{len(failures)} points break a promise:\n" + "\n".join(failures)

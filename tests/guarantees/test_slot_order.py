@@ -1,6 +1,7 @@
 """Slots against the simplest model of them: two lists and a counter."""
 
 from contextlib import ExitStack
+from typing import Any
 
 import hypothesis
 from hypothesis import HealthCheck, strategies
@@ -10,7 +11,8 @@ from tests.fakes import FakeClock
 from tests.guarantees.world import a_world
 from wanflow import aws
 from wanflow.gate import SubmitGate
-from wanflow.slots import BATCH_TURN, LANES, Lane, Slots, Ticket
+from wanflow.jobs import Lane
+from wanflow.slots import BATCH_TURN, LANES, Slots, Ticket
 
 CAPACITY = 3
 LEASE_SECONDS = 1000
@@ -26,8 +28,9 @@ class SlotOrder(RuleBasedStateMachine):
         self.clock: FakeClock = self.world.clock
         table = self.world.template.ref("JobsTable")
         gate = SubmitGate(aws.dynamodb, table, threshold=0, clock=self.clock)
+        myself: Any = self
         self.slots = Slots(
-            aws.dynamodb, table, lambda: self, gate, capacity=CAPACITY, lease_seconds=LEASE_SECONDS, clock=self.clock
+            aws.dynamodb, table, lambda: myself, gate, capacity=CAPACITY, lease_seconds=LEASE_SECONDS, clock=self.clock
         )
         self.made = 0
         self.called: list[str] = []
