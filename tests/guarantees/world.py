@@ -24,6 +24,7 @@ import botocore.session
 import pytest
 import requests
 import responses
+from aws_lambda_powertools.event_handler.api_gateway import BaseRouter
 
 from mock_server.clock import VirtualClock
 from mock_server.responses_door import InProcessMock
@@ -288,6 +289,8 @@ class World:
     def invoke(self, folder: str, event: dict[str, Any]) -> Any:
         """Call a function's handler; raises LambdaError."""
         app = importlib.import_module(f"functions.{folder}.app")
+        # Powertools keeps the request on a class: another process would not share it.
+        request = vars(BaseRouter).get("current_event")
         self.invocations += 1
         outer = self.gate.function, self.gate.invocation
         self.gate.function, self.gate.invocation = folder, self.invocations
@@ -306,6 +309,8 @@ class World:
             raise LambdaError(type(error).__name__, str(error)) from error
         finally:
             self.gate.function, self.gate.invocation = outer
+            if request is not None:
+                BaseRouter.current_event = request
 
     def _invoke_step(self, arn: str, payload: dict[str, Any]) -> Any:
         return self.invoke(self._folders[arn], payload)
