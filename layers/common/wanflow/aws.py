@@ -109,6 +109,22 @@ def naming_faults(what: str) -> Iterator[None]:
         raise AwsUnavailable(f"could not {what}: {type(error).__name__}") from error
 
 
+class ConditionFailed(Exception):
+    """DynamoDB refused a write because its condition does not hold: somebody else was there before."""
+
+
+@contextmanager
+def writing(what: str) -> Iterator[None]:
+    """`naming_faults` for a conditional write; one whose condition does not hold raises `ConditionFailed`."""
+    try:
+        with naming_faults(what):
+            yield
+    except Exception as error:
+        if error_code(error) != "ConditionalCheckFailedException":
+            raise
+        raise ConditionFailed(f"could not {what}: the condition does not hold") from error
+
+
 def error_code(error: Exception) -> str:
     """The code of a botocore ClientError, "" for anything else."""
     response = getattr(error, "response", None)

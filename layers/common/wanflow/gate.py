@@ -106,12 +106,10 @@ class SubmitGate:
         if condition is not None:
             request["ConditionExpression"] = condition
         try:
-            with aws.naming_faults("write the control item"):
+            with aws.writing("write the control item"):
                 self._client().update_item(
                     TableName=self._table, Key=typed(CONTROL_KEY), UpdateExpression=expression, **request
                 )
-        except Exception as error:
-            if aws.error_code(error) == "ConditionalCheckFailedException":
-                return False
-            raise
+        except aws.ConditionFailed:
+            return False
         return True

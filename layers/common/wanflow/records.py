@@ -145,7 +145,7 @@ class JobRecords:
         return [jobs[job_id] for job_id in job_ids if job_id in jobs]
 
     def due(self, limit: int) -> Iterator[str]:
-        """Ids of at most `limit` jobs that somebody should look after by now, a page at a time."""
+        """Ids of at most `limit` jobs that somebody should look after by now, the longest due first in each shard."""
         now = to_text(self._clock())
         for shard in range(OPEN_SHARDS):
             yield from self._due_in(str(shard), now, limit // OPEN_SHARDS)
@@ -308,7 +308,7 @@ class JobRecords:
             RecordChanged: it moved on meanwhile.
         """
         try:
-            with aws.naming_faults("delete the job's record"):
+            with aws.writing("delete the job's record"):
                 self._client().delete_item(
                     TableName=self._table,
                     Key=typed(key_of(job.id)),
@@ -316,10 +316,8 @@ class JobRecords:
                     ExpressionAttributeNames={"#version": "version"},
                     ExpressionAttributeValues=typed({":seen": job.version}),
                 )
-        except Exception as error:
-            if aws.error_code(error) == "ConditionalCheckFailedException":
-                raise RecordChanged(f"job {job.id} moved on meanwhile") from error
-            raise
+        except aws.ConditionFailed as error:
+            raise RecordChanged(f"job {job.id} moved on meanwhile") from error
 
     def watch(self, job: Job, until: str, seconds: float) -> None:
         """Keep an ended job in `open_jobs` to look for the end of its task. It must be as the caller read it."""
@@ -427,11 +425,11 @@ class JobRecords:
 
     def _try_to_write_all(self, writes: list[dict[str, Any]]) -> list[str]:
         try:
-            with aws.naming_faults("write the job's record"):
+            with aws.writing("write the job's record"):
                 self._write_at_once(writes)
+        except aws.ConditionFailed:
+            return ["ConditionalCheckFailed"]
         except Exception as error:
-            if aws.error_code(error) == "ConditionalCheckFailedException":
-                return ["ConditionalCheckFailed"]
             if aws.error_code(error) != "TransactionCanceledException":
                 raise
             reasons = getattr(error, "response", {}).get("CancellationReasons", [])
@@ -455,7 +453,7 @@ class JobRecords:
         if names:
             request["ExpressionAttributeNames"] = names
         try:
-            with aws.naming_faults("write the job's record"):
+            with aws.writing("write the job's record"):
                 self._client().update_item(
                     TableName=self._table,
                     Key=typed(key_of(job_id)),
@@ -463,10 +461,8 @@ class JobRecords:
                     ConditionExpression=condition,
                     **request,
                 )
-        except Exception as error:
-            if aws.error_code(error) == "ConditionalCheckFailedException":
-                raise RecordChanged(f"job {job_id} moved on meanwhile") from error
-            raise
+        except aws.ConditionFailed as error:
+            raise RecordChanged(f"job {job_id} moved on meanwhile") from error
 
 
 def _attempt_item(attempt: Attempt) -> dict[str, Any]:

@@ -13,6 +13,7 @@ ticket whose job already has a lease, which `repair` delivers again.
 
 import logging
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -201,12 +202,8 @@ class Slots:
                 "ExpressionAttributeNames": {"#token": "token"},
                 "ExpressionAttributeValues": typed({":token": ticket.token}),
             }
-        try:
-            with aws.naming_faults("drop a ticket"):
-                self._client().delete_item(TableName=self._table, Key=typed(ticket.key), **request)
-        except Exception as error:
-            if aws.error_code(error) != "ConditionalCheckFailedException":
-                raise
+        with suppress(aws.ConditionFailed), aws.writing("drop a ticket"):
+            self._client().delete_item(TableName=self._table, Key=typed(ticket.key), **request)
 
     def _tickets(self, lane: Lane) -> list[Ticket]:
         """The oldest tickets of a lane, at least one of which has no lease if any has none."""
@@ -234,7 +231,7 @@ class Slots:
         """Change the slots item under a condition; False when the condition does not hold."""
         request: dict[str, Any] = {"ExpressionAttributeValues": typed(values)} if values else {}
         try:
-            with aws.naming_faults("write the slots"):
+            with aws.writing("write the slots"):
                 self._client().update_item(
                     TableName=self._table,
                     Key=typed(_SLOTS_KEY),
@@ -243,23 +240,19 @@ class Slots:
                     ExpressionAttributeNames={"#job": job_id},
                     **request,
                 )
-        except Exception as error:
-            if aws.error_code(error) != "ConditionalCheckFailedException":
-                raise
+        except aws.ConditionFailed:
             return self._made_first_item() and self._update(expression, job_id, values, condition)
         return True
 
     def _made_first_item(self) -> bool:
         """Make the slots item of a new stack; False when it is there."""
         try:
-            with aws.naming_faults("write the slots"):
+            with aws.writing("write the slots"):
                 self._client().put_item(
                     TableName=self._table,
                     Item=typed({**_SLOTS_KEY, "leases": {}, "turn": 0}),
                     ConditionExpression="attribute_not_exists(pk)",
                 )
-        except Exception as error:
-            if aws.error_code(error) == "ConditionalCheckFailedException":
-                return False
-            raise
+        except aws.ConditionFailed:
+            return False
         return True

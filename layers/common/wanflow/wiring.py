@@ -43,9 +43,17 @@ if TYPE_CHECKING:
 
 
 @cache
+def _store_settings() -> StoreSettings:
+    return load(StoreSettings, os.environ)
+
+
+def _table_name() -> str:
+    return _store_settings().table_name
+
+
+@cache
 def _stores() -> tuple[JobRecords, Files]:
-    settings = load(StoreSettings, os.environ)
-    return JobRecords(aws.dynamodb, settings.table_name, utc_now), Files(aws.s3, settings.bucket_name)
+    return JobRecords(aws.dynamodb, _table_name(), utc_now), Files(aws.s3, _store_settings().bucket_name)
 
 
 @cache
@@ -64,7 +72,7 @@ def _gate_and_slots() -> "tuple[SubmitGate, Slots]":
     from wanflow.slots import LEASE_MARGIN_SECONDS, Slots  # noqa: PLC0415
 
     settings = load(SlotSettings, os.environ)
-    table = load(StoreSettings, os.environ).table_name
+    table = _table_name()
     gate = SubmitGate(aws.dynamodb, table, threshold=settings.pause_after_failures, clock=utc_now)
     slots = Slots(
         aws.dynamodb,
@@ -94,7 +102,7 @@ def _intake() -> Intake:
     return Intake(
         records,
         files,
-        Budget(aws.dynamodb, load(StoreSettings, os.environ).table_name, limits=limits, clock=utc_now),
+        Budget(aws.dynamodb, _table_name(), limits=limits, clock=utc_now),
         prices=Prices(settings.price_720p_per_second, settings.price_1080p_per_second),
         callbacks=_callbacks(settings.wan_api_base_url),
         clock=utc_now,
@@ -117,7 +125,7 @@ def api() -> "Api":
         Canceller(records, _executions()),
         Purger(records, files),
         Uploads(files, clock=utc_now, randbits=secrets.randbits),
-        Owners(aws.dynamodb, load(StoreSettings, os.environ).table_name, time.monotonic),
+        Owners(aws.dynamodb, _table_name(), time.monotonic),
         records,
         files,
         schedule=PollSchedule(_settings().typical_render_seconds),
