@@ -51,11 +51,15 @@ storm: $(SETUP) ## Hundreds of jobs while everything breaks, and a report in num
 test: $(SETUP) ## Run every test (ARGS="tests/unit -k name" for some)
 	@exec $(VENV)/python -m pytest $(if $(ARGS),$(ARGS),--numprocesses auto --maxprocesses 4 --dist loadgroup)
 
+.PHONY: bench
+bench: $(SETUP) ## Run every benchmark beside its baseline and write docs/performance.md (ARGS="store" for some)
+	@exec $(VENV)/python -m benchmarks $(ARGS)
+
 .PHONY: check
 check: $(SETUP) ## Lint, types, template, workflow
 	$(VENV)/ruff check .
 	$(VENV)/ruff format --check .
-	$(VENV)/mypy layers/common/wanflow mock_server functions local client/wanflow_client
+	$(VENV)/mypy layers/common/wanflow mock_server functions local client/wanflow_client benchmarks
 	$(VENV)/cfn-lint template.yaml
 	$(VENV)/python -m local.lint_workflows statemachine/*.asl.json
 	$(VENV)/python -m pytest -q tests/local/test_substitutions.py

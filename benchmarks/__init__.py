@@ -1,0 +1,4 @@
+"""What Wanflow costs and how fast it is, each figure as a ratio to a baseline that was measured in the same run.
+
+`make bench` runs all of it; each module runs alone too, as `.venv/bin/python -m benchmarks.NAME`.
+"""
