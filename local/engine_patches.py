@@ -207,3 +207,27 @@ def give_parameters_to_sam(cloudformation: Any, users: list[Any], sam: Any) -> N
         if getattr(module, "_apply_transforms", None) is not apply:
             raise EngineChangedError(f"{module.__name__} does not use _apply_transforms any more")
         module._apply_transforms = apply_with_parameters
+
+
+def obey_cors_of_buckets(application: Any, s3: Any) -> None:
+    """Let a bucket's CORS rules decide what a web page may do with it, as on AWS; ministack allows every page all."""
+    preflight = function_of(application, "_handle_options_request")
+    dispatch = function_of(application, "_dispatch_service_request")
+    target_of = function_of(application, "_s3_cors_target")
+    judge = function_of(s3, "cors_preflight")
+    headers_for = function_of(s3, "cors_response_headers")
+
+    def judge_preflight(method: str, path: str, headers: dict[str, str], *more: Any) -> Any:
+        target = target_of(headers.get("host", ""), path) if method == "OPTIONS" else None
+        return judge(*target, headers) if target else preflight(method, path, headers, *more)
+
+    async def dispatch_and_judge(method: str, path: str, headers: dict[str, str], *more: Any) -> Any:
+        status, answer, body = await dispatch(method, path, headers, *more)
+        target = target_of(headers.get("host", ""), path)
+        if target:
+            answer = {name: text for name, text in answer.items() if not name.startswith("Access-Control-")}
+            answer.update(headers_for(target[0], method, headers))
+        return status, answer, body
+
+    application._handle_options_request = judge_preflight
+    application._dispatch_service_request = dispatch_and_judge

@@ -1,0 +1,57 @@
+"""Web pages of other addresses: what a browser asks before it lets them use the bucket."""
+
+from typing import Any
+
+import pytest
+import requests
+
+from tests.e2e.wanflow import Wanflow, jpeg
+
+PAGE = "https://app.example.com"
+
+
+def ask_first(url: str, method: str, *headers: str) -> requests.Response:
+    """A browser's preflight request: without key, cookie or signature."""
+    asked = {"Origin": PAGE, "Access-Control-Request-Method": method}
+    if headers:
+        asked["Access-Control-Request-Headers"] = ",".join(headers)
+    return requests.options(url, headers=asked, timeout=60)
+
+
+def allowed(answer: requests.Response) -> str | None:
+    return answer.headers.get("Access-Control-Allow-Origin")
+
+
+def form(wanflow: Wanflow, content: bytes, content_type: str = "image/jpeg") -> dict[str, Any]:
+    asked = {"content_type": content_type, "bytes": len(content)}
+    answer = wanflow.http.post(f"{wanflow.url}/uploads", json=asked, timeout=60)
+    assert answer.status_code == 201, answer.text
+    told: dict[str, Any] = answer.json()
+    return told
+
+
+def test_a_page_sends_a_file_by_the_presigned_form_and_makes_a_video_that_it_can_load(wanflow: Wanflow) -> None:
+    upload = form(wanflow, jpeg())
+
+    asked = ask_first(upload["url"], "POST", "content-type")
+    sent = requests.post(
+        upload["url"], data=upload["fields"], files={"file": jpeg()}, headers={"Origin": PAGE}, timeout=60
+    )
+
+    assert (asked.status_code, allowed(asked)) == (200, "*")
+    assert (sent.status_code, allowed(sent)) == (204, "*")
+    request = wanflow.request("character1 reads")
+    request["input"]["reference_urls"] = [upload["reference"]]
+    document = wanflow.wait(wanflow.post(request).json()["id"])
+    link = document["output"][0]["content"][0]["url"]
+    assert allowed(ask_first(link, "GET", "range")) == "*"
+    part = requests.get(link, headers={"Origin": PAGE, "Range": "bytes=4-7"}, timeout=60)
+    assert (part.status_code, part.content, allowed(part)) == (206, b"ftyp", "*")
+    assert "Content-Range" in part.headers["Access-Control-Expose-Headers"]
+
+
+@pytest.mark.parametrize("method", ["PUT", "DELETE"])
+def test_no_page_may_use_another_method_on_the_bucket(wanflow: Wanflow, method: str) -> None:
+    answer = ask_first(f"{wanflow.stack.endpoints.aws_endpoint}/{wanflow.bucket}/uploads/a.png", method)
+
+    assert (answer.status_code, allowed(answer)) == (403, None)
