@@ -58,6 +58,8 @@ def parameters(settings: Settings) -> dict[str, str]:
         "ThrottleRate": "200",
         "ThrottleBurst": "400",
         "QuotaPerDay": "0",
+        # A page under development is served from some port of this machine.
+        "CorsOrigins": "*",
     }
     if settings.provider.is_mock:
         chosen["TypicalRenderSeconds"] = str(max(1, round(settings.render_seconds)))

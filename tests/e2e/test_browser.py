@@ -1,4 +1,4 @@
-"""Web pages of other addresses: what a browser asks before it lets them use the bucket."""
+"""Web pages of other addresses: what a browser asks before it lets them use the API and the bucket."""
 
 from typing import Any
 
@@ -55,3 +55,19 @@ def test_no_page_may_use_another_method_on_the_bucket(wanflow: Wanflow, method: 
     answer = ask_first(f"{wanflow.stack.endpoints.aws_endpoint}/{wanflow.bucket}/uploads/a.png", method)
 
     assert (answer.status_code, allowed(answer)) == (403, None)
+
+
+def test_a_page_uses_the_api_and_reads_its_answers_and_refusals(wanflow: Wanflow) -> None:
+    asked = ask_first(f"{wanflow.url}/videos", "POST", "x-api-key", "content-type", "idempotency-key")
+
+    assert (asked.status_code, allowed(asked)) == (204, "*")
+    assert "POST" in asked.headers["Access-Control-Allow-Methods"]
+    for path, key, status in (("/videos?limit=1", True, 200), ("/videos?limit=x", True, 400), ("/videos", False, 403)):
+        send = wanflow.http if key else requests.Session()
+        answer = send.get(f"{wanflow.url}{path}", headers={"Origin": PAGE}, timeout=60)
+        assert (answer.status_code, allowed(answer)) == (status, "*")
+
+
+@pytest.mark.parametrize("path", ["/videos/vid_00000000000000000000000000", "/uploads", "/estimates"])
+def test_no_preflight_request_needs_a_key(wanflow: Wanflow, path: str) -> None:
+    assert ask_first(wanflow.url + path, "POST", "x-api-key").status_code == 204

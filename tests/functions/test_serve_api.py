@@ -3,6 +3,7 @@
 import base64
 import importlib
 import json
+import re
 from decimal import Decimal
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -13,7 +14,7 @@ from botocore.exceptions import ClientError, ConnectTimeoutError
 from mock_server.responses_door import InProcessMock
 from tests.conftest import LogLines
 from tests.fakes import FakeClock, FakeLambdaContext, mp4, png, wan_request
-from tests.stack import OWNER, Stack, clear_clients, clear_wiring, event_file, proxy_event
+from tests.stack import OWNER, Answer, Stack, clear_clients, clear_wiring, event_file, proxy_event
 from wanflow import aws
 from wanflow.ids import is_job_id
 
@@ -543,6 +544,73 @@ def test_no_reference_s_content_or_signature_is_ever_logged(stack: Stack, wan: I
     assert inline[40:80] not in log.text
     assert "X-Amz-Signature=" not in log.text
     assert "test-key" not in log.text
+
+
+# --- Web pages ---------------------------------------------------------------------------------------------------
+
+PAGE = "https://app.example.com"
+
+
+def preflight(stack: Stack) -> Answer:
+    return Answer(stack.invoke("serve_api", event_file("serve_api", "ask_videos")))
+
+
+@pytest.mark.parametrize(("origins", "told"), [("*", "*"), (PAGE, PAGE), (f"http://localhost:3000,{PAGE}", PAGE)])
+def test_a_page_of_an_allowed_origin_may_do_what_a_program_may(stack: Stack, origins: str, told: str) -> None:
+    stack.template.parameters["CorsOrigins"] = origins
+    answer = preflight(stack)
+    assert (answer.status, answer.body) == (204, None)
+    assert answer.headers["Access-Control-Allow-Origin"] == told
+    assert answer.headers["Access-Control-Allow-Methods"] == "DELETE,GET,OPTIONS,POST"
+    headers = {name.lower() for name in answer.headers["Access-Control-Allow-Headers"].split(",")}
+    assert {"x-api-key", "content-type", "idempotency-key"} <= headers
+    assert "Access-Control-Allow-Credentials" not in answer.headers
+    created = stack.call("POST", "/videos", wan_request(), headers={"Origin": PAGE})
+    assert created.status == 202
+    assert created.headers["Access-Control-Allow-Origin"] == told
+    assert created.headers["Access-Control-Expose-Headers"] == "Location,Retry-After"
+
+
+@pytest.mark.parametrize("path", ["/videos/vid_00000000000000000000000000", "/videos?limit=x", "/nothing"])
+def test_a_page_may_read_why_it_was_refused(stack: Stack, path: str) -> None:
+    stack.template.parameters["CorsOrigins"] = PAGE
+    answer = stack.call("GET", path, headers={"Origin": PAGE})
+    assert answer.status in {400, 404}
+    assert answer.headers["Access-Control-Allow-Origin"] == PAGE
+
+
+def test_a_page_may_read_that_something_broke(stack: Stack, monkeypatch: pytest.MonkeyPatch) -> None:
+    stack.template.parameters["CorsOrigins"] = "*"
+    monkeypatch.setattr("wanflow.records.JobRecords.get", lambda *_: 1 / 0)
+    answer = stack.call("GET", "/videos/vid_00000000000000000000000000", headers={"Origin": PAGE})
+    assert (answer.status, answer.headers["Access-Control-Allow-Origin"]) == (500, "*")
+
+
+@pytest.mark.parametrize("origins", ["", "https://other.example.com", f"{PAGE}:8443", "http://app.example.com"])
+def test_other_pages_get_no_permission(stack: Stack, origins: str) -> None:
+    stack.template.parameters["CorsOrigins"] = origins
+    answers = preflight(stack), stack.call("GET", "/videos", headers={"Origin": PAGE})
+    assert not [name for answer in answers for name in answer.headers if name.startswith("Access-Control-Allow-Origin")]
+
+
+def test_a_page_may_read_every_refusal_of_the_gateway(stack: Stack) -> None:
+    told = stack.template.properties("Api")["GatewayResponses"].values()
+    assert {each["ResponseParameters"]["Headers"]["Access-Control-Allow-Origin"] for each in told} == {"'*'"}
+
+
+@pytest.mark.parametrize(
+    ("text", "fits"),
+    [("", True), ("*", True), (PAGE, True), (f"{PAGE},http://localhost:3000", True)]
+    + [
+        (text, False)
+        for text in ("app.example.com", f"{PAGE}/", f"{PAGE}, http://a", f"{PAGE},*", "https://*.example.com")
+    ],
+)
+def test_an_origin_that_no_browser_would_send_is_refused_when_the_stack_is_deployed(
+    stack: Stack, text: str, fits: bool
+) -> None:
+    pattern = stack.template.raw["Parameters"]["CorsOrigins"]["AllowedPattern"]
+    assert bool(re.search(pattern, text)) is fits
 
 
 # --- The events that `sam local invoke` gets ---------------------------------------------------------------------

@@ -3,7 +3,7 @@
 from http import HTTPStatus
 from typing import Any
 
-from aws_lambda_powertools.event_handler import APIGatewayRestResolver, Response
+from aws_lambda_powertools.event_handler import APIGatewayRestResolver, CORSConfig, Response
 
 from wanflow.accept import Intake
 from wanflow.answers import breakdown, json_response, no_such_path, refuse
@@ -27,6 +27,8 @@ MAX_LIMIT = 100
 DEFAULT_LIMIT = 20
 STATUSES = ("queued", "submitting", "processing", "completed", "failed", "canceled")
 _LOCAL_OWNER = "local"
+_PREFLIGHT_SECONDS = 7200
+"""How long a browser need not ask again; Chromium keeps no answer for longer."""
 
 
 class Api:
@@ -44,6 +46,7 @@ class Api:
         files: Files,
         *,
         schedule: PollSchedule,
+        cors_origins: tuple[str, ...],
         clock: Clock,
     ) -> None:
         self._intake = intake
@@ -56,7 +59,7 @@ class Api:
         self._files = files
         self._schedule = schedule
         self._clock = clock
-        self._app = APIGatewayRestResolver(serializer=to_json)
+        self._app = APIGatewayRestResolver(serializer=to_json, cors=_cors(cors_origins))
         self._app.post("/videos")(self.create_video)
         self._app.get("/videos/<job_id>")(self.get_video)
         self._app.delete("/videos/<job_id>")(self.delete_video)
@@ -202,3 +205,17 @@ class Api:
     def _location(self, job: Job) -> str:
         stage = self._app.current_event.request_context.stage
         return f"/{stage}/videos/{job.id}"
+
+
+def _cors(origins: tuple[str, ...]) -> CORSConfig | None:
+    """What web pages of these origins may do: everything that a program may."""
+    if not origins:
+        return None
+    first, *others = origins
+    return CORSConfig(
+        first,
+        extra_origins=others,
+        allow_headers=["Idempotency-Key"],
+        expose_headers=["Location", "Retry-After"],
+        max_age=_PREFLIGHT_SECONDS,
+    )

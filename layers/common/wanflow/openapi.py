@@ -20,7 +20,10 @@ Make a job with `POST /videos`, ask for it with `GET /videos/{{id}}` as often as
 video from `output[].content[].url`, a link for {LINK_SECONDS // 60} minutes that each answer makes anew.
 
 Every error has the same shape, see `Error`. Strings are text, integers are integers: `"5"` and `5.0` are no `5`, and \
-`null` is a wrong value, not an absent one."""
+`null` is a wrong value, not an absent one.
+
+A web page may call it from a browser when the stack's parameter `CorsOrigins` names the page's origin. Whoever sees \
+the page then sees its API key: fit for a tool of your own people, not for a public page."""
 
 
 def document() -> Json:

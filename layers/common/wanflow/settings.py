@@ -41,6 +41,13 @@ class AcceptSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class ApiSettings:
+    """Origins of the web pages that may call the API, such as `https://app.example.com`; `*` for any, () for none."""
+
+    cors_origins: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class ExecutionSettings:
     """What starting, stopping and looking at executions needs. Never in a function that the workflow calls."""
 
@@ -145,7 +152,11 @@ def _price(text: str) -> Decimal:
     return price
 
 
-_PARSERS: dict[Any, Callable[[str], Any]] = {str: _filled, int: int, Decimal: _price}
+def _list(text: str) -> tuple[str, ...]:
+    return tuple(filter(None, text.split(",")))
+
+
+_PARSERS: dict[Any, Callable[[str], Any]] = {str: _filled, int: int, Decimal: _price, tuple[str, ...]: _list}
 
 
 def _wanted(hint: Any) -> str:

@@ -19,6 +19,7 @@ from wanflow.pricing import Prices
 from wanflow.records import JobRecords
 from wanflow.settings import (
     AcceptSettings,
+    ApiSettings,
     BatchSettings,
     CallbackSettings,
     ExecutionSettings,
@@ -129,6 +130,7 @@ def api() -> "Api":
         records,
         files,
         schedule=PollSchedule(_settings().typical_render_seconds),
+        cors_origins=load(ApiSettings, os.environ).cors_origins,
         clock=utc_now,
     )
 
