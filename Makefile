@@ -56,19 +56,20 @@ bench: $(SETUP) ## Run every benchmark beside its baseline and write docs/perfor
 	@exec $(VENV)/python -m benchmarks $(ARGS)
 
 .PHONY: check
-check: $(SETUP) ## Lint, types, template, workflow
+check: $(SETUP) ## Lint, types, template, workflow, documentation
 	$(VENV)/ruff check .
 	$(VENV)/ruff format --check .
 	$(VENV)/mypy layers/common/wanflow mock_server functions local client/wanflow_client benchmarks
 	$(VENV)/cfn-lint template.yaml
 	$(VENV)/python -m local.lint_workflows statemachine/*.asl.json
-	$(VENV)/python -m pytest -q tests/local/test_substitutions.py
+	$(VENV)/python -m pytest -q tests/local/test_substitutions.py tests/docs
 
 .PHONY: fmt
 fmt: .venv/.installed ## Put the code into shape
 	$(VENV)/ruff check --fix .
 	$(VENV)/ruff format .
 	PYTHONPATH=layers/common $(VENV)/python docs/make_api_page.py
+	$(VENV)/python -m docs.make_diagrams
 
 .PHONY: setup
 setup: $(SETUP) ## Install what the other commands need (they do it by themselves)

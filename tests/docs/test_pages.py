@@ -1,4 +1,4 @@
-"""What the documentation says is so: links, commands, parameters, codes, examples, the picture of the workflow."""
+"""What the documentation says is so: parameters, codes, paths, examples."""
 
 import json
 import re
@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.docs.pages import PAGES, README, ROOT, anchors, blocks, code, links, prose, rows, section, text_of
+from tests.docs.pages import PAGES, README, ROOT, blocks, code, name_of, prose, rows, section, text_of
 from tests.template import Template
 from wanflow import answers, wan_client
 from wanflow.references import OwnFiles
@@ -27,18 +27,7 @@ NINE_CODES = {
 CAUSES_ONLY = {"no_answer", "interrupted"}
 """Words that stand only inside another error's message or on an attempt."""
 
-each_page = pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
-
-
-@each_page
-def test_every_relative_link_leads_somewhere(page: Path) -> None:
-    for link in links(page):
-        if link.startswith(("http://", "https://")):
-            continue
-        name, _, anchor = link.partition("#")
-        target = (page.parent / name).resolve() if name else page
-        assert target.exists(), f"{page.name} links to {link}"
-        assert not anchor or anchor in anchors(target), f"{page.name} links to {link}, but there is no such heading"
+each_page = pytest.mark.parametrize("page", PAGES, ids=name_of)
 
 
 @each_page
@@ -130,24 +119,7 @@ def test_the_readme_s_answer_has_fields_that_the_job_document_has() -> None:
     assert [name for name in answer if f'"{name}"' not in source] == []
 
 
-def test_the_readme_s_picture_is_the_workflow() -> None:
-    states: dict[str, Any] = json.loads(text_of(WORKFLOW))["States"]
-    picture = blocks(README, "mermaid")[0]
-    names = dict(re.findall(r"(\w+)[\[{]\"([^\"]+)\"[\]}]", picture))
-    assert set(names.values()) == set(states)
-    # Labels of boxes and arrows out of the way: what is left is `a --> b`.
-    bare = re.sub(r"\(\[.*?\]\)|\[\".*?\"\]|\{\".*?\"\}|\|.*?\|", "", picture)
-    drawn = {(names.get(a), names.get(b)) for a, b in re.findall(r"(\w+) *--> *(\w+)", bare)}
-    drawn = {(a, b) for a, b in drawn if a and b}
-    assert drawn == {(name, target) for name, state in states.items() for target in _targets(state)}
-
-
 def test_every_state_that_breaks_goes_to_finish_job_as_the_readme_says() -> None:
     states: dict[str, Any] = json.loads(text_of(WORKFLOW))["States"]
     working = {name: state for name, state in states.items() if state["Type"] == "Task" and name != "Finish Job"}
     assert {catch["Next"] for state in working.values() for catch in state["Catch"]} == {"Finish Job"}
-
-
-def _targets(state: dict[str, Any]) -> set[str]:
-    choices = {choice["Next"] for choice in state.get("Choices", [])}
-    return choices | {state[key] for key in ("Next", "Default") if key in state}
