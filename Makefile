@@ -7,6 +7,8 @@ VENV := .venv/bin
 UV := $(VENV)/uv
 ENVS := .local/envs
 SETUP := .venv/.installed $(ENVS)/engine/.installed $(ENVS)/sam/.installed
+# The tests also run the built functions as AWS's own images do.
+TEST_SETUP := $(SETUP) $(ENVS)/runtime/.installed
 LOCK := $(UV) pip compile --quiet --no-annotate --no-header --universal --python-version 3.11
 
 # The demo calls the API by the client.
@@ -48,7 +50,7 @@ storm: $(SETUP) ## Hundreds of jobs while everything breaks, and a report in num
 	@exec $(VENV)/python -m local storm $(ARGS)
 
 .PHONY: test
-test: $(SETUP) ## Run every test (ARGS="tests/unit -k name" for some)
+test: $(TEST_SETUP) ## Run every test (ARGS="tests/unit -k name" for some)
 	@exec $(VENV)/python -m pytest $(if $(ARGS),$(ARGS),--numprocesses auto --maxprocesses 4 --dist loadgroup)
 
 .PHONY: bench
@@ -72,12 +74,12 @@ fmt: .venv/.installed ## Put the code into shape
 	$(VENV)/python -m docs.make_diagrams
 
 .PHONY: setup
-setup: $(SETUP) ## Install what the other commands need (they do it by themselves)
+setup: $(TEST_SETUP) ## Install what the other commands need (they do it by themselves)
 
 .PHONY: lock
 lock: .venv/.installed ## Pin the newest versions that requirements/*.in allow
 	$(LOCK) --upgrade -o layers/common/requirements.txt requirements/layer.in
-	for list in dev engine sam; do $(LOCK) --upgrade -o requirements/$$list.txt requirements/$$list.in || exit; done
+	for list in dev engine sam runtime; do $(LOCK) --upgrade -o requirements/$$list.txt requirements/$$list.in || exit; done
 
 .PHONY: clean
 clean: ## Delete everything that was made here: environments, builds, logs, videos

@@ -51,29 +51,10 @@ class Stack:
         self.table = self.template.ref("JobsTable")
         self.state_machine_arn = self.template.ref("GenerateVideoStateMachine")
         self._variables = self.template.variable_names()
-        self._make_resources()
+        make_resources(self.template)
         self.woken: list[tuple[str, dict[str, Any]]] = []
         """Task tokens that were answered, with their outputs."""
         monkeypatch.setattr(aws.stepfunctions(), "send_task_success", self._wake)
-
-    def _make_resources(self) -> None:
-        for table in self.template.of_type("AWS::DynamoDB::Table"):
-            properties = self.template.properties(table)
-            kept = {name: value for name, value in properties.items() if name not in _TABLE_EXTRAS}
-            aws.dynamodb().create_table(TableName=self.template.ref(table), **kept)
-        aws.s3().create_bucket(Bucket=self.bucket)
-        for name, value in (("WanApiKeySecret", WAN_KEY), ("WebhookSecret", WEBHOOK_KEY)):
-            secret = aws.secretsmanager().create_secret(Name=name, SecretString=value)
-            self.template.physical[name] = secret["ARN"]
-        for queue in self.template.of_type("AWS::SQS::Queue"):
-            made = aws.sqs().create_queue(QueueName=self.template.ref(queue))
-            self.template.physical[queue] = made["QueueUrl"]
-        for machine in self.template.of_type("AWS::Serverless::StateMachine"):
-            aws.stepfunctions().create_state_machine(
-                name=self.template.ref(machine).rsplit(":", 1)[-1],
-                definition=definition(self.template, machine),
-                roleArn=f"arn:aws:iam::{ACCOUNT}:role/workflow",
-            )
 
     # --- Functions ---------------------------------------------------------------------------------------------------
 
@@ -211,6 +192,27 @@ class Stack:
 
     def set_wan_key(self, key: str) -> None:
         aws.secretsmanager().put_secret_value(SecretId="WanApiKeySecret", SecretString=key)
+
+
+def make_resources(template: Template) -> None:
+    """The tables, buckets, secrets, queues and workflows in moto; `template.physical` learns their names."""
+    for table in template.of_type("AWS::DynamoDB::Table"):
+        kept = {name: value for name, value in template.properties(table).items() if name not in _TABLE_EXTRAS}
+        aws.dynamodb().create_table(TableName=template.ref(table), **kept)
+    for bucket in template.of_type("AWS::S3::Bucket"):
+        aws.s3().create_bucket(Bucket=template.ref(bucket))
+    for name, value in (("WanApiKeySecret", WAN_KEY), ("WebhookSecret", WEBHOOK_KEY)):
+        secret = aws.secretsmanager().create_secret(Name=name, SecretString=value)
+        template.physical[name] = secret["ARN"]
+    for queue in template.of_type("AWS::SQS::Queue"):
+        made = aws.sqs().create_queue(QueueName=template.ref(queue))
+        template.physical[queue] = made["QueueUrl"]
+    for machine in template.of_type("AWS::Serverless::StateMachine"):
+        aws.stepfunctions().create_state_machine(
+            name=template.ref(machine).rsplit(":", 1)[-1],
+            definition=definition(template, machine),
+            roleArn=f"arn:aws:iam::{ACCOUNT}:role/workflow",
+        )
 
 
 class Answer:
