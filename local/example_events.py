@@ -56,7 +56,7 @@ JOB = re.compile("vid_[0-9a-z]{26}")
 BATCH = re.compile("bat_[0-9a-z]{26}")
 COMPLETED = {"job_id": JOB, "status": "completed"}
 NOTHING_TO_DO = {"job_id": JOB, "next_step": "finish", "wait_seconds": 0}
-TAKEN = {"batchItemFailures": []}
+TAKEN: dict[str, Any] = {"batchItemFailures": []}
 
 ANSWERS: Mapping[str, Mapping[str, Any] | None] = {
     "accept_row/row": {"job_id": JOB},

@@ -57,7 +57,7 @@ class BuiltFunctions:
 
     def start(self, folder: str, **options: Any) -> LambdaFunction:
         """A function in a new process; `options` replace what the template gives it."""
-        given = {
+        given: dict[str, Any] = {
             "code": ROOT / str(self.template.properties(self.template.functions()[folder])["CodeUri"]),
             "layers": [self._layer],
             "environment": self.template.environment(folder),
