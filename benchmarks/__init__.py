@@ -2,3 +2,9 @@
 
 `make bench` runs all of it; each module runs alone too, as `.venv/bin/python -m benchmarks.NAME`.
 """
+
+import sys
+from pathlib import Path
+
+# On AWS a layer puts `wanflow` on the path.
+sys.path.append(str(Path(__file__).resolve().parent.parent / "layers" / "common"))

@@ -12,10 +12,11 @@ ticket whose job already has a lease, which `repair` delivers again.
 """
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from wanflow import aws
@@ -135,7 +136,12 @@ class Slots:
             logger.warning("slot lease ran out", extra={"job_id": job_id})
             self._free(job_id, until=now)
         leases = self._leases()
-        undelivered = [ticket for lane in LANES for ticket in self._tickets(lane) if ticket.job_id in leases]
+        undelivered = [
+            ticket
+            for lane in LANES
+            for ticket in islice(self._tickets(lane), _TICKETS_READ + self._capacity)
+            if ticket.job_id in leases
+        ]
         for ticket in undelivered:
             self._deliver(ticket)
         return {"lapsed": len(lapsed), "redelivered": len(undelivered), "called": self.dispatch()}
@@ -205,18 +211,24 @@ class Slots:
         with suppress(aws.ConditionFailed), aws.writing("drop a ticket"):
             self._client().delete_item(TableName=self._table, Key=typed(ticket.key), **request)
 
-    def _tickets(self, lane: Lane) -> list[Ticket]:
-        """The oldest tickets of a lane, at least one of which has no lease if any has none."""
-        with aws.naming_faults("read the tickets"):
-            answer = self._client().query(
-                TableName=self._table,
-                KeyConditionExpression="pk = :lane",
-                ExpressionAttributeValues=typed({":lane": f"queue#{lane}"}),
-                ConsistentRead=True,
-                Limit=_TICKETS_READ + self._capacity,
-            )
-        items = map(untyped, answer["Items"])
-        return [Ticket(lane, item["sk"], item["job_id"], item["token"], int(item["polls"])) for item in items]
+    def _tickets(self, lane: Lane) -> Iterator[Ticket]:
+        """The tickets of a lane, the oldest first; a page is read when it is needed, which is hardly ever the second."""
+        start: dict[str, Any] = {}
+        while True:
+            with aws.naming_faults("read the tickets"):
+                answer = self._client().query(
+                    TableName=self._table,
+                    KeyConditionExpression="pk = :lane",
+                    ExpressionAttributeValues=typed({":lane": f"queue#{lane}"}),
+                    ConsistentRead=True,
+                    Limit=_TICKETS_READ,
+                    **start,
+                )
+            for item in map(untyped, answer["Items"]):
+                yield Ticket(lane, item["sk"], item["job_id"], item["token"], int(item["polls"]))
+            if "LastEvaluatedKey" not in answer:
+                return
+            start = {"ExclusiveStartKey": answer["LastEvaluatedKey"]}
 
     def _leases(self) -> dict[str, str]:
         return self._read()[0]
