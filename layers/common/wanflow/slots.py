@@ -212,7 +212,7 @@ class Slots:
             self._client().delete_item(TableName=self._table, Key=typed(ticket.key), **request)
 
     def _tickets(self, lane: Lane) -> Iterator[Ticket]:
-        """The tickets of a lane, the oldest first; a page is read when it is needed, which is hardly ever the second."""
+        """The tickets of a lane, the oldest first, read a page at a time: hardly ever the second."""
         start: dict[str, Any] = {}
         while True:
             with aws.naming_faults("read the tickets"):
