@@ -24,6 +24,7 @@ def page() -> str:
         api["info"]["description"],
         _ACCESS,
         *_calls(api),
+        *_webhooks(api),
         "## Documents",
         *_schemas(api),
     ]
@@ -37,9 +38,15 @@ def _calls(api: Json) -> Iterator[str]:
                 yield from _call(api, f"{method.upper()} {path}", item[method], item.get("parameters", []))
 
 
+def _webhooks(api: Json) -> Iterator[str]:
+    for item in api["webhooks"].values():
+        yield from _call(api, "POST to your `callback_url`", item["post"], [])
+        yield "Retries, rotation of the secret, replay, and a receiver: [events.md](events.md#webhooks)."
+
+
 def _call(api: Json, line: str, call: Json, shared: list[Json]) -> Iterator[str]:
     yield f"## {line}"
-    yield f"{call['summary']}. {call.get('description', '')}" + ("" if call.get("security") != [] else " Needs no key.")
+    yield f"{call['summary']}. {call.get('description', '')}"
     if parameters := [*shared, *call.get("parameters", [])]:
         rows = [f"| `{p['name']}` | {p['in']} | {_rule(p['schema'])} | {p['description']} |" for p in parameters]
         yield "\n".join(["| parameter | in | | |", "|---|---|---|---|", *rows])

@@ -3,6 +3,7 @@
 import base64
 import contextlib
 import json
+import re
 import socket
 import ssl
 import threading
@@ -13,6 +14,7 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import Any
 
+import jsonschema_rs
 import pytest
 import requests
 import responses
@@ -31,6 +33,7 @@ from tests.stack import WEBHOOK_KEY, Stack, event_file
 from wanflow import aws, webhooks
 from wanflow.connections import _PublicOnlyHTTPS, open_public_session
 from wanflow.errors import AwsUnavailable, BadSetting, ErrorInfo
+from wanflow.openapi import document
 
 URL = "https://hooks.example.com/wanflow?token=hidden"
 SECRET = f"whsec_{WEBHOOK_KEY}"
@@ -253,6 +256,22 @@ def test_a_receiver_gets_the_document_signed_with_a_link_that_works(
     assert event["data"] == document
     assert link.startswith(f"https://{stack.bucket}.s3.")
     assert f"/videos/{job_id}.mp4?" in link
+
+
+def test_the_openapi_document_says_what_a_receiver_gets(
+    stack: Stack, queue: Queue, now: None, internet: responses.RequestsMock
+) -> None:
+    internet.post(URL, status=204)
+    failed_job(stack)
+    assert queue.deliver()
+    request, api = internet.calls[0].request, document()
+    told = api["webhooks"]["videoFinished"]["post"]
+    body = told["requestBody"]["content"]["application/json"]["schema"]
+    whole = {**body, "components": api["components"]}
+    assert jsonschema_rs.Draft202012Validator(whole).is_valid(json.loads(request.body or b""))
+    promised = {header["name"]: header["schema"] for header in told["parameters"]}
+    assert promised.keys() == {name for name in request.headers if name.startswith("webhook-")}
+    assert re.search(promised["webhook-signature"]["pattern"], request.headers["webhook-signature"])
 
 
 def test_the_example_receiver_does_each_event_once(

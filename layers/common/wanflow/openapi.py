@@ -9,6 +9,7 @@ from wanflow.ids import ID_PATTERN
 from wanflow.inspection import MEGABYTE
 from wanflow.openapi_schemas import EXAMPLES, SCHEMAS, ref
 from wanflow.uploads import UPLOAD_SECONDS
+from wanflow.webhooks import ANSWER_SECONDS
 
 Json = dict[str, Any]
 
@@ -40,6 +41,7 @@ def document() -> Json:
             "/estimates": {"post": _estimate()},
             "/openapi.json": {"get": _describe()},
         },
+        "webhooks": {"videoFinished": {"post": _video_finished()}},
         "components": {
             "securitySchemes": {
                 "ApiKey": {
@@ -158,8 +160,38 @@ def _describe() -> Json:
     return {
         "operationId": "describe",
         "summary": "This document",
+        "description": "Needs no key.",
         "security": [],
         "responses": {"200": {"description": "This document", "content": content}, **unasked},
+    }
+
+
+def _video_finished() -> Json:
+    """What the receiver behind a `callback_url` gets: the one call that goes the other way."""
+    return {
+        "operationId": "videoFinished",
+        "summary": "A job has ended",
+        "description": (
+            "One POST to the job's `callback_url` for each final state, signed by the Standard Webhooks specification "
+            f"1.0.0, so that its libraries verify it. Answer within {ANSWER_SECONDS} s; the body of an answer is not "
+            "read, redirects are not followed. The same event can come twice, then with the same `webhook-id`."
+        ),
+        "security": [],
+        "parameters": [
+            _header("webhook-id", {"type": "string"}, "The event's id, the same on every try: do each id once"),
+            _header("webhook-timestamp", {"type": "integer"}, "Seconds since 1970 of this try"),
+            _header(
+                "webhook-signature",
+                {"type": "string", "pattern": f"^{_SIGNATURE}( {_SIGNATURE})*$"},
+                "HMAC-SHA256 of `id.timestamp.body`; during a rotation of the secret one for each",
+            ),
+        ],
+        "requestBody": _json_body("WebhookEvent"),
+        "responses": {
+            "2XX": {"description": "You have it"},
+            "410": {"description": "You want no more: it is not sent again"},
+            "default": {"description": "Sent again, less and less often, for a day"},
+        },
     }
 
 
@@ -178,6 +210,7 @@ _IDEMPOTENCY_KEY: Json = {
     "description": "Any text of yours, such as a UUID, that stands for this one job",
     "schema": {"type": "string", "maxLength": MAX_KEY_CHARACTERS, "pattern": "^[!-~]([ -~]*[!-~])?$"},
 }
+_SIGNATURE = "v1,[A-Za-z0-9+/]+=*"
 _RETRY_AFTER: Json = {
     "Retry_After": {
         "description": "Seconds after which there may be news; only while the job runs",
@@ -261,6 +294,10 @@ def _answer(description: str, schema: str, example: str, **headers: Json) -> Jso
 def _json_body(schema: str) -> Json:
     content = {"application/json": {"schema": ref(schema), "example": EXAMPLES[schema]}}
     return {"required": True, "content": content}
+
+
+def _header(name: str, schema: Json, description: str) -> Json:
+    return {"name": name, "in": "header", "required": True, "description": description, "schema": schema}
 
 
 def _query(name: str, schema: Json, description: str) -> Json:

@@ -13,6 +13,7 @@ from wanflow.pricing import TIER_OF_SIZE, Tier
 from wanflow.references import AUDIO_ENDINGS, IMAGE_ENDINGS, VIDEO_ENDINGS
 from wanflow.uploads import TYPES
 from wanflow.validation import MAX_IMAGES, MAX_METADATA_BYTES, MAX_PROMPT_CHARACTERS, MAX_REFERENCES, MAX_VIDEOS, MODEL
+from wanflow.webhooks import EVENT_TYPES
 
 Json = dict[str, Any]
 
@@ -163,6 +164,15 @@ def _job() -> Json:
     return _object(properties, (*required, "attempts", "polls"), "A job document: the Wan answer and a little more")
 
 
+def _webhook_event() -> Json:
+    properties = {
+        "type": _text("How the job ended", enum=list(EVENT_TYPES)),
+        "timestamp": {**_TIME, "description": "When it ended"},
+        "data": {**ref("Job"), "description": "The job as it was then, its links made for this try"},
+    }
+    return _object(properties, tuple(properties), "What a webhook tells")
+
+
 def _upload_request() -> Json:
     kinds = []
     for kind, most in MAX_BYTES.items():
@@ -231,6 +241,7 @@ SCHEMAS: Json = {
     "VideoRequest": _video_request(),
     "Job": _job(),
     "JobList": _job_list(),
+    "WebhookEvent": _webhook_event(),
     "UploadRequest": _upload_request(),
     "Upload": _upload(),
     "Estimate": _estimate(),
@@ -294,6 +305,7 @@ EXAMPLES: dict[str, Json] = {
     "UploadRequest": {"content_type": "image/png", "bytes": 1000000},
     "queued": _QUEUED,
     "completed": _COMPLETED,
+    "WebhookEvent": {"type": "video.completed", "timestamp": _COMPLETED["ended_at"], "data": _COMPLETED},
     "page": {"videos": [_COMPLETED], "next_cursor": None},
     "upload": {
         "url": "https://bucket.s3.amazonaws.com/",

@@ -28,7 +28,7 @@ from wanflow.clock import Clock
 from wanflow.connections import ForbiddenAddress
 from wanflow.errors import AwsUnavailable
 from wanflow.files import Files
-from wanflow.jobs import Job, to_json
+from wanflow.jobs import FINAL, Job, to_json
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs.client import SQSClient
@@ -46,6 +46,8 @@ ANSWER_SECONDS = 15
 
 WHOLE_TRY_SECONDS = 25
 """However little by little a receiver answers, it is cut off then."""
+
+EVENT_TYPES = tuple(f"video.{status}" for status in sorted(FINAL))
 
 _USER_AGENT = "Wanflow-Webhooks/1"
 
