@@ -35,6 +35,9 @@ IN_THE_FILES = Scene(
     receiver="https://hooks.example.com/wanflow",
 )
 
+PARAMETERS: Mapping[str, str] = {"CorsOrigins": "https://app.example.com"}
+"""Parameters of the template that the events take for granted."""
+
 REQUEST: dict[str, Any] = {
     "model": "wan26_r2v",
     "input": {"prompt": "character1 waves", "reference_urls": ["https://example.com/character.jpg"]},
@@ -75,6 +78,7 @@ ANSWERS: Mapping[str, Mapping[str, Any] | None] = {
     "poll_task/first": {**NOTHING_TO_DO, "polls": 0},
     "poll_task/later": {**NOTHING_TO_DO, "polls": 12},
     "reconcile_jobs/schedule": {"called": 0},
+    "serve_api/ask_videos": {"statusCode": 204},
     "serve_api/cancel_video": {"statusCode": 409},
     "serve_api/create_upload": {"statusCode": 201},
     "serve_api/create_video": {"statusCode": 202},

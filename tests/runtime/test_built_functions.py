@@ -18,7 +18,17 @@ from moto import mock_aws
 from moto.server import ThreadedMotoServer
 
 from local.build import build
-from local.example_events import ANSWERS, IN_THE_FILES, INBOX, JOB, Scene, complaint, event_for, example_events
+from local.example_events import (
+    ANSWERS,
+    IN_THE_FILES,
+    INBOX,
+    JOB,
+    PARAMETERS,
+    Scene,
+    complaint,
+    event_for,
+    example_events,
+)
 from local.processes import Children
 from local.settings import HOST, Settings
 from mock_server.running import RunningMock
@@ -99,7 +109,7 @@ def functions(
 ) -> Iterator[BuiltFunctions]:
     with Children() as children:
         built = build(children, Settings.from_environment({}))
-    template = Template(WanApiBaseUrl=provider.url)
+    template = Template(WanApiBaseUrl=provider.url, **PARAMETERS)
     make_resources(template)
     for key, content in INBOX.items():
         aws.s3().put_object(Bucket=template.ref("VideosBucket"), Key=key, Body=content)
@@ -156,7 +166,7 @@ def test_one_job_goes_its_whole_way(steps: Mapping[str, Any], provider: RunningM
 
 
 def test_every_event_has_an_expected_answer() -> None:
-    assert sorted(ANSWERS) == sorted(example_events())
+    assert sorted(ANSWERS) == sorted(example_events()), "local/example_events.py says what each event is answered with"
 
 
 @pytest.mark.parametrize("name", example_events())
