@@ -568,7 +568,7 @@ def test_a_page_of_an_allowed_origin_may_do_what_a_program_may(stack: Stack, ori
     created = stack.call("POST", "/videos", wan_request(), headers={"Origin": PAGE})
     assert created.status == 202
     assert created.headers["Access-Control-Allow-Origin"] == told
-    assert created.headers["Access-Control-Expose-Headers"] == "Location,Retry-After"
+    assert created.headers["Access-Control-Expose-Headers"] == "Location,Retry-After,X-Request-Id"
 
 
 @pytest.mark.parametrize("path", ["/videos/vid_00000000000000000000000000", "/videos?limit=x", "/nothing"])

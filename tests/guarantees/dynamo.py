@@ -20,6 +20,10 @@ class FastTable:
     def __init__(self, properties: dict[str, Any]) -> None:
         self._primary = _key_names(properties)
         self._indexes = {index["IndexName"]: _key_names(index) for index in properties["GlobalSecondaryIndexes"]}
+        self._projected = {
+            index["IndexName"]: set(index["Projection"].get("NonKeyAttributes", ()))
+            for index in properties["GlobalSecondaryIndexes"]
+        }
         self.items: dict[Key, Item] = {}
 
     def get_item(self, **request: Any) -> dict[str, Any]:
@@ -75,13 +79,14 @@ class FastTable:
             after = self._key(start)
             keys = [self._key(item) for item in found]
             found = found[keys.index(after) + 1 :] if after in keys else found
-        limit = request.get("Limit", len(found))
+        limit = request.get("Limit")
         page = found[:limit]
-        shown = {*self._primary, hash_name, range_name}
-        items = [{name: item[name] for name in shown} if index else dict(item) for item in page]
+        keys_shown = {*self._primary, hash_name, range_name}
+        shown = keys_shown | self._projected[index] if index else keys_shown
+        items = [{name: item[name] for name in shown if name in item} if index else dict(item) for item in page]
         answer: dict[str, Any] = {"Items": items, "Count": len(items)}
         if page and len(page) == limit:
-            answer["LastEvaluatedKey"] = {name: page[-1][name] for name in shown}
+            answer["LastEvaluatedKey"] = {name: page[-1][name] for name in keys_shown}
         return answer
 
     def _key(self, item: Item) -> Key:

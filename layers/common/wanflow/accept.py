@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from wanflow import metrics
 from wanflow.budget import Budget
 from wanflow.callbacks import CallbackRule
 from wanflow.clock import Clock, after, to_text
@@ -16,6 +17,7 @@ from wanflow.files import Files
 from wanflow.ids import derived_job_id, new_job_id
 from wanflow.inspection import inspect_references, names_objects
 from wanflow.jobs import Job, Lane, Source
+from wanflow.observability import correlate
 from wanflow.owners import Owner, name_of
 from wanflow.pricing import TIER_OF_SIZE, Prices, usd_text
 from wanflow.records import FINISH_GRACE_SECONDS, BudgetFull, JobRecords
@@ -144,7 +146,10 @@ class Intake:
         return True
 
     def _write(self, job: Job) -> Accepted:
+        correlate(job.id)
         if self._create(job):
+            metrics.record(metrics.JOBS_ACCEPTED)
+            metrics.record(metrics.COST_RESERVED, job.estimate_usd)
             logger.info("job accepted", extra={"job_id": job.id, "owner": job.owner, "source": job.source.kind})
             return Accepted(job, is_new=True)
         original = self._records.get(job.id)

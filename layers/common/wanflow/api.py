@@ -16,6 +16,7 @@ from wanflow.files import Files
 from wanflow.ids import is_job_id
 from wanflow.jobs import Job, Source, to_json
 from wanflow.json_text import parse_json
+from wanflow.observability import correlate, name_request
 from wanflow.owners import Owners
 from wanflow.polling import PollSchedule
 from wanflow.purge import Purger
@@ -26,6 +27,7 @@ MAX_KEY_CHARACTERS = 255
 MAX_LIMIT = 100
 DEFAULT_LIMIT = 20
 STATUSES = ("queued", "submitting", "processing", "completed", "failed", "canceled")
+REQUEST_ID_HEADER = "X-Request-Id"
 _LOCAL_OWNER = "local"
 _PREFLIGHT_SECONDS = 7200
 """How long a browser need not ask again; Chromium keeps no answer for longer."""
@@ -72,8 +74,12 @@ class Api:
         self._app.exception_handler(Exception)(breakdown)
 
     def serve(self, event: dict[str, Any], context: Any) -> dict[str, Any]:
-        """Answer one proxy event of API Gateway."""
-        return self._app.resolve(event, context)
+        """Answer one proxy event of API Gateway; the answer names the call as the log does."""
+        request_id = str(event["requestContext"]["requestId"])
+        name_request(request_id)
+        answer: dict[str, Any] = self._app.resolve(event, context)
+        answer["multiValueHeaders"][REQUEST_ID_HEADER] = [request_id]
+        return answer
 
     def create_video(self) -> Response[str]:
         """`POST /videos`: 202 and the job, 200 for a repeated key."""
@@ -154,6 +160,7 @@ class Api:
     def _own_job(self, job_id: str) -> Job:
         if not is_job_id(job_id):
             raise NotFound("no such video")
+        correlate(job_id)
         try:
             job = self._records.get(job_id)
         except NotFound as error:
@@ -216,6 +223,6 @@ def _cors(origins: tuple[str, ...]) -> CORSConfig | None:
         first,
         extra_origins=others,
         allow_headers=["Idempotency-Key"],
-        expose_headers=["Location", "Retry-After"],
+        expose_headers=["Location", "Retry-After", REQUEST_ID_HEADER],
         max_age=_PREFLIGHT_SECONDS,
     )

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from wanflow import aws
+from wanflow import aws, metrics
 from wanflow.clock import from_text, to_text
 from wanflow.documents import job_document
 from wanflow.errors import AwsUnavailable, ErrorInfo, RecordChanged
@@ -105,7 +105,8 @@ class Finisher:
             status, error = _outcome(job, broken)
             try:
                 self._records.end(job, status, error, polls=max(polls, job.polls), booked_usd=booked_usd(job))
-                logger.info("job ended", extra={"job_id": job.id, "status": status, "polls": polls})
+                _count_end(status, error, max(polls, job.polls))
+                logger.info("job ended", extra=_facts(job, status, error, polls))
             except RecordChanged:
                 logger.info("job moved on while it was ended", extra={"job_id": job.id})
             job = self._records.get(job.id)
@@ -133,6 +134,19 @@ class Finisher:
         if answer["FailedEntryCount"]:
             # PutEvents answers 200 for entries that it refused.
             raise AwsUnavailable(f"could not put the job's event: {answer['Entries'][0].get('ErrorCode')}")
+
+
+def _count_end(status: Status, error: ErrorInfo | None, polls: int) -> None:
+    metrics.record(metrics.JOBS_ENDED, label=status)
+    if error is not None:
+        metrics.record(metrics.JOB_ERRORS, label=error.code)
+    if polls:
+        metrics.record(metrics.POLLS_PER_JOB, polls)
+
+
+def _facts(job: Job, status: Status, error: ErrorInfo | None, polls: int) -> dict[str, object]:
+    code = {"code": error.code} if error is not None else {}
+    return {"job_id": job.id, "status": status, "polls": max(polls, job.polls), **code}
 
 
 def _outcome(job: Job, broken: ErrorInfo) -> tuple[Status, ErrorInfo | None]:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from wanflow import aws
+from wanflow import aws, metrics
 from wanflow.clock import Clock, after, to_text
 from wanflow.items import typed, untyped
 
@@ -91,6 +91,7 @@ class SubmitGate:
 
     def submit_failed(self, state: GateState) -> None:
         """The provider, or the way to it, failed."""
+        metrics.record(metrics.SUBMIT_FAILURES_IN_A_ROW, state.failures + 1)
         if self._threshold:
             self._update(
                 "SET blocked_until = :until, failures = if_not_exists(failures, :none) + :one REMOVE probe",

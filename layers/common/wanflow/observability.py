@@ -2,6 +2,8 @@
 
 import logging
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from aws_lambda_powertools import Logger
@@ -35,3 +37,20 @@ _domain = logging.getLogger("wanflow")
 _domain.handlers = list(logger.handlers)
 _domain.setLevel(logger.log_level)
 _domain.propagate = False
+
+
+def name_request(request_id: str) -> None:
+    """Give every further line of this call the id that the API's answer carries."""
+    logger.append_keys(request_id=request_id, correlation_id=request_id)
+
+
+def correlate(job_id: str) -> None:
+    """Give every further line of this call the job's id: one id leads from the API to the end."""
+    logger.append_keys(correlation_id=job_id)
+
+
+@contextmanager
+def correlated(job_id: str) -> Iterator[None]:
+    """`correlate` for one of several jobs of a call."""
+    with logger.append_context_keys(correlation_id=job_id):
+        yield

@@ -20,7 +20,8 @@ most once, never lost, and ends with the video in the stack's bucket.
 Make a job with `POST /videos`, ask for it with `GET /videos/{{id}}` as often as `Retry-After` advises, and read the \
 video from `output[].content[].url`, a link for {LINK_SECONDS // 60} minutes that each answer makes anew.
 
-Every error has the same shape, see `Error`. Strings are text, integers are integers: `"5"` and `5.0` are no `5`, and \
+Every answer has the header `X-Request-Id`, which leads the stack's operator to the call in its log. Every error has \
+the same shape, see `Error`. Strings are text, integers are integers: `"5"` and `5.0` are no `5`, and \
 `null` is a wrong value, not an absent one.
 
 A web page may call it from a browser when the stack's parameter `CorsOrigins` names the page's origin. Whoever sees \

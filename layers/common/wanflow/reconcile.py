@@ -8,12 +8,15 @@ import logging
 from collections import Counter
 from dataclasses import replace
 
+from wanflow import metrics
 from wanflow.clock import Clock, from_text, to_text
 from wanflow.errors import DownloadFailed, ErrorInfo, RecordChanged
 from wanflow.executions import Executions
 from wanflow.finish import WATCH_EVERY_SECONDS, Finisher
-from wanflow.jobs import Job
-from wanflow.records import FINISH_GRACE_SECONDS, JobRecords
+from wanflow.gauges import Gauges
+from wanflow.jobs import OPEN_SHARDS, Job
+from wanflow.observability import correlated
+from wanflow.records import FINISH_GRACE_SECONDS, JobRecords, OpenJob
 from wanflow.settlement import booked_usd, may_still_run
 from wanflow.slots import Slots, ticket_of
 from wanflow.wan_client import PollUnclear, ResultRefused, TaskGone, WanClient, WanTask
@@ -36,6 +39,7 @@ class Reconciler:
         slots: Slots,
         workflow: Workflow,
         wan: WanClient,
+        gauges: Gauges,
         *,
         max_queue_seconds: int,
         clock: Clock,
@@ -46,22 +50,37 @@ class Reconciler:
         self._slots = slots
         self._workflow = workflow
         self._wan = wan
+        self._gauges = gauges
         self._max_queue_seconds = max_queue_seconds
         self._clock = clock
 
     def reconcile(self) -> dict[str, int]:
         """Look after every due job and the slots; counts of what was done, by name."""
         done: Counter[str] = Counter()
-        for job_id in self._records.due(MOST_JOBS):
-            try:
-                done[self._look_after(job_id)] += 1
-            except Exception:
-                # Counted, logged and alarmed on; the job stays due and comes again.
-                logger.exception("job could not be looked after", extra={"job_id": job_id})
-                done["broken"] += 1
+        open_jobs = self._records.open_jobs()
+        for job_id in self._due(open_jobs):
+            with correlated(job_id):
+                done[self._try_to_look_after(job_id)] += 1
         done.update(self._slots.repair())
+        self._gauges.measure(open_jobs)
         logger.info("reconciled", extra={"done": dict(done)})
         return dict(done)
+
+    def _due(self, open_jobs: list[OpenJob]) -> list[str]:
+        """Ids of the jobs that somebody should look after by now, each shard's share of MOST_JOBS."""
+        now = to_text(self._clock())
+        due = [job for job in open_jobs if job.check_after <= now]
+        shards = [[job.job_id for job in due if job.shard == str(shard)] for shard in range(OPEN_SHARDS)]
+        return [job_id for shard in shards for job_id in shard[: MOST_JOBS // OPEN_SHARDS]]
+
+    def _try_to_look_after(self, job_id: str) -> str:
+        try:
+            return self._look_after(job_id)
+        except Exception:
+            # Counted, logged and alarmed on; the job stays due and comes again.
+            metrics.record(metrics.RECONCILE_ERRORS)
+            logger.exception("job could not be looked after", extra={"job_id": job_id})
+            return "broken"
 
     def _look_after(self, job_id: str) -> str:
         job = self._records.get(job_id)

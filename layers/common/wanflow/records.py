@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-from wanflow import aws
+from wanflow import aws, metrics
 from wanflow.budget import settlement
 from wanflow.clock import Clock, after, to_text
 from wanflow.cursors import cursor_of, index_key
@@ -23,6 +23,7 @@ from wanflow.jobs import (
     Attempt,
     AttemptState,
     Job,
+    Lane,
     Status,
     StoredVideo,
     from_item,
@@ -45,6 +46,9 @@ SUBMIT_GRACE_SECONDS = 1200
 _IS_OPEN = "#status IN (:queued, :submitting, :processing)"
 _OPEN_VALUES = {":queued": "queued", ":submitting": "submitting", ":processing": "processing"}
 _CONFLICT_TRIES = 10
+MOST_OPEN_PAGES = 5
+"""Pages of 1 MB that are read of each shard of the open jobs: some 30,000 jobs."""
+
 MOST_QUERIES = 20
 """Index queries for one page of a list: a rare status is looked for in that many stretches at once."""
 
@@ -55,6 +59,18 @@ class Page:
 
     jobs: list[Job]
     next_cursor: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class OpenJob:
+    """An entry of the index `open_jobs`, which may lag behind the record."""
+
+    job_id: str
+    shard: str
+    check_after: str
+    status: Status
+    lane: Lane
+    created_at: str
 
 
 class BudgetFull(Exception):
@@ -144,24 +160,30 @@ class JobRecords:
             wanted = answer.get("UnprocessedKeys", {}).get(self._table, {"Keys": []})["Keys"]
         return [jobs[job_id] for job_id in job_ids if job_id in jobs]
 
-    def due(self, limit: int) -> Iterator[str]:
-        """Ids of at most `limit` jobs that somebody should look after by now, the longest due first in each shard."""
-        now = to_text(self._clock())
-        for shard in range(OPEN_SHARDS):
-            yield from self._due_in(str(shard), now, limit // OPEN_SHARDS)
+    def open_jobs(self) -> list[OpenJob]:
+        """What the index says of the jobs that are open, the longest due first in each shard.
 
-    def _due_in(self, shard: str, now: str, limit: int) -> Iterator[str]:
+        Of very many jobs those that are due last are left out.
+        """
+        return [job for shard in range(OPEN_SHARDS) for job in self._open_in(str(shard))]
+
+    def _open_in(self, shard: str) -> Iterator[OpenJob]:
         query: dict[str, Any] = {
             "TableName": self._table,
             "IndexName": "open_jobs",
-            "KeyConditionExpression": "open_shard = :shard AND check_after <= :now",
-            "ExpressionAttributeValues": typed({":shard": shard, ":now": now}),
-            "Limit": limit,
+            "KeyConditionExpression": "open_shard = :shard",
+            "ExpressionAttributeValues": typed({":shard": shard}),
         }
-        with aws.naming_faults("read the open jobs"):
-            answer = self._client().query(**query)
-        for item in answer["Items"]:
-            yield untyped(item)["pk"].removeprefix("job#")
+        for _ in range(MOST_OPEN_PAGES):
+            with aws.naming_faults("read the open jobs"):
+                answer = self._client().query(**query)
+            for item in map(untyped, answer["Items"]):
+                job_id = item["pk"].removeprefix("job#")
+                created_at = item["created"].split("#", 1)[0]
+                yield OpenJob(job_id, shard, item["check_after"], item["status"], item["lane"], created_at)
+            if "LastEvaluatedKey" not in answer:
+                return
+            query["ExclusiveStartKey"] = answer["LastEvaluatedKey"]
 
     # --- A job's beginning and its submits -----------------------------------------------------------------------
 
@@ -400,6 +422,9 @@ class JobRecords:
         }
         if self._write_all([{"Update": update}, *self._corrections(job, booked_usd)]):
             raise RecordChanged(f"job {job.id} moved on meanwhile")
+        difference = booked_usd - (job.booked_usd or 0)
+        if difference:
+            metrics.record(metrics.COST_BOOKED, difference)
 
     def _corrections(self, job: Job, booked_usd: Decimal) -> list[dict[str, Any]]:
         held = job.reservation

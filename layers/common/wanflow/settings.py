@@ -72,6 +72,13 @@ class SlotSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class ReconcileSettings:
+    """What measuring the day's spending needs beside all else that the reconciler has."""
+
+    daily_budget_usd: Decimal
+
+
+@dataclass(frozen=True, slots=True)
 class CallbackSettings:
     """What handing webhooks over needs."""
 

@@ -128,6 +128,10 @@ class Slots:
             called += 1
         return called
 
+    def taken(self) -> int:
+        """How many slots are taken, those of ended jobs whose task may still run included."""
+        return len(self._leases())
+
     def repair(self) -> dict[str, int]:
         """Free slots whose lease ran out and deliver tickets whose hand-over died half-way, then dispatch."""
         now = to_text(self._clock())

@@ -27,6 +27,7 @@ from urllib.parse import quote, urlsplit
 import requests
 from urllib3.exceptions import NameResolutionError, NewConnectionError
 
+from wanflow import metrics
 from wanflow.connections import ForbiddenAddress, never_connected
 from wanflow.errors import AwsUnavailable, DownloadFailed, ErrorInfo
 
@@ -201,7 +202,8 @@ class WanClient:
             SubmitError: one of its three kinds of TaskNotCreated, or SubmitOutcomeUnknown.
         """
         try:
-            return self._with_fresh_key(lambda key: self._submit_once(request, key))
+            with self._timed(metrics.SUBMIT_LATENCY):
+                return self._with_fresh_key(lambda key: self._submit_once(request, key))
         except Unauthorized as error:
             raise SubmitRejected(ErrorInfo("provider_unauthorized", _NO_KEY)) from error
         except AwsUnavailable as error:
@@ -216,7 +218,8 @@ class WanClient:
             TaskGone: the provider does not know it.
         """
         try:
-            return self._with_fresh_key(lambda key: self._get_task_once(task_id, key))
+            with self._timed(metrics.POLL_LATENCY):
+                return self._with_fresh_key(lambda key: self._get_task_once(task_id, key))
         except Unauthorized as error:
             raise PollUnclear(ErrorInfo("provider_unauthorized", _NO_KEY)) from error
 
@@ -253,6 +256,15 @@ class WanClient:
                     raise _too_large()
                 end = self._monotonic() + self._timeouts.whole_download_seconds
                 yield ResultBody(_chunks(response, lambda: self._monotonic() < end), announced)
+
+    @contextmanager
+    def _timed(self, metric: metrics.Metric) -> Iterator[None]:
+        """Measure what the provider takes to answer, or to fail."""
+        start = self._monotonic()
+        try:
+            yield
+        finally:
+            metrics.record(metric, round((self._monotonic() - start) * 1000))
 
     def _with_fresh_key(self, call: Callable[[str], T]) -> T:
         try:

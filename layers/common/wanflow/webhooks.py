@@ -22,13 +22,14 @@ from urllib.parse import urlsplit
 import requests
 from urllib3.exceptions import HTTPError
 
-from wanflow import aws
+from wanflow import aws, metrics
 from wanflow.callbacks import BadCallback, CallbackRule
 from wanflow.clock import Clock
 from wanflow.connections import ForbiddenAddress
 from wanflow.errors import AwsUnavailable
 from wanflow.files import Files
 from wanflow.jobs import FINAL, Job, to_json
+from wanflow.observability import correlated
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs.client import SQSClient
@@ -141,7 +142,8 @@ class WebhookSender:
     def _is_done(self, record: dict[str, Any]) -> bool:
         """Whether the message may leave the queue: delivered, unwanted, or safe among the dead letters."""
         try:
-            return self._deliver(record)
+            with correlated(json.loads(record["body"])["id"].split(".")[0]):
+                return self._deliver(record)
         except AwsUnavailable:
             # It comes again after the queue's own visibility timeout.
             logger.exception("webhook not dealt with", extra={"message_id": record["messageId"]})
@@ -153,6 +155,7 @@ class WebhookSender:
         outcome = self._try(message)
         host = urlsplit(message["url"]).hostname
         known = {"event_id": message["id"], "outcome": outcome.kind, "note": outcome.note, "host": host, "tries": tries}
+        metrics.record(metrics.WEBHOOK_TRIES, label=outcome.kind)
         logger.info("webhook tried", extra=known)
         if outcome.kind in {"delivered", "gone"}:
             return True

@@ -23,6 +23,7 @@ from wanflow.settings import (
     BatchSettings,
     CallbackSettings,
     ExecutionSettings,
+    ReconcileSettings,
     SlotSettings,
     StoreSettings,
     WanSettings,
@@ -236,10 +237,13 @@ def webhook_sender() -> "WebhookSender":
 
 @cache
 def reconciler() -> "Reconciler":
+    from wanflow.gauges import Gauges  # noqa: PLC0415
     from wanflow.reconcile import Reconciler  # noqa: PLC0415
 
     records, _ = _stores()
-    _, slots = _gate_and_slots()
+    gate, slots = _gate_and_slots()
+    daily_budget_usd = load(ReconcileSettings, os.environ).daily_budget_usd
+    budget = Budget(aws.dynamodb, _table_name(), limits=Limits(per_day=daily_budget_usd), clock=utc_now)
     return Reconciler(
         records,
         _executions(),
@@ -247,6 +251,7 @@ def reconciler() -> "Reconciler":
         slots,
         workflow(),
         _wan(),
+        Gauges(slots, gate, budget, daily_budget_usd=daily_budget_usd, clock=utc_now),
         max_queue_seconds=load(WanSettings, os.environ).max_queue_seconds,
         clock=utc_now,
     )

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
+from wanflow import metrics
 from wanflow.clock import Clock, from_text
 from wanflow.delivery import ReferenceDelivery, ReferenceLost
 from wanflow.errors import AwsUnavailable, DownloadFailed, ErrorInfo, RecordChanged
@@ -112,8 +113,7 @@ class Workflow:
         if job.is_final or job.failure:
             self._slots.wake(ticket)
             return
-        queued = (self._clock() - from_text(job.created_at)).total_seconds()
-        self._records.look_again(job_id, self._rules.max_queue_seconds - queued)
+        self._records.look_again(job_id, self._rules.max_queue_seconds - self._seconds_since(job.created_at))
         self._slots.queue(ticket)
 
     # --- Submit Task ---------------------------------------------------------------------------------------------
@@ -147,6 +147,8 @@ class Workflow:
         # What can fail before the POST fails before it is announced: afterwards its outcome would count as unknown.
         self._wan.prepare()
         attempt = self._records.begin_attempt(job)
+        if attempt.number == 1 and not attempt.tries:
+            metrics.record(metrics.QUEUE_WAIT, self._seconds_since(job.created_at), job.lane)
         try:
             return self._post_once(job, attempt, request, gate, polls)
         except RecordChanged:
@@ -201,6 +203,7 @@ class Workflow:
 
     def _not_created(self, job: Job, attempt: Attempt, error: TaskNotCreated, polls: int) -> Step:
         """Certainly unpaid: try again after a while, or end the job when that is pointless."""
+        metrics.record(metrics.SUBMIT_ERRORS, label=error.info.code)
         logger.warning("task not created", extra=_facts(job, error.info, attempt=attempt.number, tries=attempt.tries))
         if error.info.code in GENERATION_FAILED_CODES:
             return self._generation_failed(job, replace(attempt, state="failed", error=error.info), polls)
@@ -216,7 +219,7 @@ class Workflow:
 
     def _reason_to_give_up(self, job: Job, ended: Attempt, error: TaskNotCreated) -> ErrorInfo | None:
         if isinstance(error, SubmitThrottled):
-            waited = (self._clock() - from_text(job.created_at)).total_seconds()
+            waited = self._seconds_since(job.created_at)
             message = f"the provider took no new task for {round(waited)} seconds (HTTP 429)"
             return ErrorInfo("queue_timeout", message) if waited > self._rules.max_queue_seconds else None
         if isinstance(error, SubmitRejected) or ended.tries >= MAX_SUBMIT_TRIES:
@@ -225,6 +228,8 @@ class Workflow:
 
     def _outcome_unknown(self, job: Job, attempt: Attempt, cause: ErrorInfo, polls: int) -> Step:
         """A task may exist and be billed. Only the user's explicit choice sends the request again."""
+        metrics.record(metrics.SUBMIT_ERRORS, label=cause.code)
+        metrics.record(metrics.UNKNOWN_OUTCOMES)
         logger.error("submit outcome unknown", extra=_facts(job, cause, attempt=attempt.number))
         ended = replace(attempt, state="unknown", error=cause)
         message = (
@@ -253,6 +258,7 @@ class Workflow:
         try:
             task = self._wan.get_task(attempt.task_id)
         except TaskGone as error:
+            metrics.record(metrics.POLL_ERRORS, label=error.info.code)
             return self._fail(job_id, error.info, polls)
         except PollUnclear as error:
             return self._ask_again(job, polls, error)
@@ -262,6 +268,7 @@ class Workflow:
     def _after_poll(self, job: Job, attempt: Attempt, task: WanTask, polls: int) -> Step:
         if task.state == "completed" and task.result is not None:
             self._records.task_completed(job.id, task.result)
+            metrics.record(metrics.RENDER_TIME, self._seconds_since(job.submitted_at or job.created_at))
             return Step(job.id, "store", polls=polls)
         if task.state == "failed" and task.error is not None:
             if task.error.code in GENERATION_FAILED_CODES:
@@ -284,6 +291,7 @@ class Workflow:
     def _ask_again(self, job: Job, polls: int, unclear: PollUnclear | None = None) -> Step:
         error = unclear.info if unclear else job.last_poll_error
         if unclear is not None:
+            metrics.record(metrics.POLL_ERRORS, label=unclear.info.code)
             logger.warning("poll unclear", extra=_facts(job, unclear.info, polls=polls))
             if unclear.info != job.last_poll_error:
                 self._records.poll_unclear(job.id, unclear.info)
@@ -310,7 +318,11 @@ class Workflow:
             return Step(job_id, "finish", polls=polls)
         try:
             videos = self._store_all(job, job.result)
+        except DownloadFailed:
+            metrics.record(metrics.STORE_ERRORS, label="download_failed")
+            raise
         except ResultRefused as error:
+            metrics.record(metrics.STORE_ERRORS, label=error.info.code)
             return self._fail(job_id, error.info, polls)
         self._records.videos_stored(job_id, videos)
         return Step(job_id, "finish", polls=polls)
@@ -356,13 +368,16 @@ class Workflow:
     # --- Shared --------------------------------------------------------------------------------------------------
 
     def _poll_after(self, job: Job, polls: int, retry_after_seconds: int | None = None) -> Step:
-        elapsed = (self._clock() - from_text(job.submitted_at or job.created_at)).total_seconds()
+        elapsed = self._seconds_since(job.submitted_at or job.created_at)
         wait = self._schedule.wait_seconds(elapsed, self._remaining_seconds(job), retry_after_seconds)
         return Step(job.id, "poll", wait, polls)
 
     def _submit_after(self, job: Job, attempt: Attempt, polls: int) -> Step:
         wait = full_jitter(attempt.number, self._random, base_seconds=_RESUBMIT_BASE_SECONDS)
         return Step(job.id, "submit", wait, polls)
+
+    def _seconds_since(self, moment: str) -> float:
+        return (self._clock() - from_text(moment)).total_seconds()
 
     def _may_submit_again(self, attempt: Attempt) -> bool:
         return attempt.number < self._rules.max_generation_attempts
