@@ -61,7 +61,14 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> FakeClock:
 def permission_guard(_no_real_account: None) -> PermissionGuard:
     clear_clients()
     session: Any = boto3._get_default_session()
+    session._session.get_component("event_emitter").register("request-created.s3", _with_body_for_moto)
     return PermissionGuard(session._session)
+
+
+def _with_body_for_moto(request: Any, **_: Any) -> None:
+    """A socket takes a bytearray as it is; moto takes bytes alone."""
+    if isinstance(request.data, bytearray):
+        request.data = bytes(request.data)
 
 
 @pytest.fixture

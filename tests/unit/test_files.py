@@ -1,7 +1,9 @@
 """The bucket: a video is there whole or not at all."""
 
+import base64
 import hashlib
-from collections.abc import Iterator
+import zlib
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import boto3
@@ -152,6 +154,43 @@ def test_no_more_than_a_part_and_a_piece_is_held(files: Files, monkeypatch: pyte
     monkeypatch.setattr(client_of(files), "upload_part", watched)
     files.store_video(KEY, chunks(), 20_000)
     assert sum(taken) == 20_000
+
+
+def test_each_part_is_told_its_crc32_and_named_with_it_at_the_end(
+    files: Files, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # moto would not miss it; S3 refuses to complete an upload whose parts have checksums that are not named again.
+    client = client_of(files)
+    asked: list[Any] = []
+    for operation in ("create_multipart_upload", "upload_part", "complete_multipart_upload"):
+        call = getattr(client, operation)
+        monkeypatch.setattr(client, operation, _noting(call, asked))
+    video = mp4(2500)
+    files.store_video(KEY, pieces(video, 300), 2500)
+    create, *parts, complete = asked
+    expected = [crc32_text(video[start : start + PART]) for start in (0, 1000, 2000)]
+    assert create["ChecksumAlgorithm"] == "CRC32"
+    assert [part["ChecksumCRC32"] for part in parts] == expected
+    assert [part["ChecksumCRC32"] for part in complete["MultipartUpload"]["Parts"]] == expected
+
+
+def test_a_short_video_is_told_its_crc32_too(files: Files, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[Any] = []
+    monkeypatch.setattr(client_of(files), "put_object", lambda **request: asked.append(request))
+    files.store_video(KEY, pieces(mp4(500), 300), 500)
+    assert [request["ChecksumCRC32"] for request in asked] == [crc32_text(mp4(500))]
+
+
+def _noting(call: Callable[..., Any], asked: list[Any]) -> Callable[..., Any]:
+    def noted(**request: Any) -> Any:
+        asked.append(request)
+        return call(**request)
+
+    return noted
+
+
+def crc32_text(content: bytes) -> str:
+    return base64.b64encode(zlib.crc32(content).to_bytes(4, "big")).decode()
 
 
 # --- Other objects -------------------------------------------------------------------------------------------------
