@@ -2,11 +2,11 @@
 
     .venv/bin/python -m benchmarks.store [--sizes 10,100,500] [--rounds 5]
 
-A CDN and an S3 that throws everything away run on this machine, each in a process of its own. Ours is the pipeline's own
-code: `WanClient.open_result` into `Files.store_video`, SHA-256 on the way. Every way and every round has a fresh process,
-the ways take turns, and the best round of each counts. Its clock runs from the first request to the last answer, after
-one small video; of curl, what an empty video takes is subtracted. Added memory is the peak of resident memory during
-the copy less what was resident before it, and the largest of the rounds.
+A CDN and an S3 that throws everything away run on this machine, each in a process of its own. Ours is the pipeline's
+own code: `WanClient.open_result` into `Files.store_video`, SHA-256 on the way. Every way and every round has a fresh
+process, the ways take turns, and the best round of each counts. Its clock runs from the first request to the last
+answer, after one small video; of curl, what an empty video takes is subtracted. Added memory is the peak of resident
+memory during the copy less what was resident before it, and the largest of the rounds.
 """
 
 from __future__ import annotations
