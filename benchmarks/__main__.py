@@ -1,7 +1,7 @@
-"""Runs every benchmark in a process of its own, one after the other, then writes the table: `make bench`.
+"""Runs every benchmark in a process of its own, one after the other: `make bench`.
 
-`.venv/bin/python -m benchmarks NAME...` runs some. One that fails is named at the end and hides no other; its last
-good results stay, and the exit status is 1.
+Each writes its own part of docs/performance.md. `.venv/bin/python -m benchmarks NAME...` runs some. One that fails is
+named at the end and hides no other; its last good results stay, and the exit status is 1.
 """
 
 from __future__ import annotations
@@ -21,7 +21,6 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description="Runs benchmarks and writes the table.")
     parser.add_argument("names", nargs="*", choices=(*BENCHMARKS, []), help=f"(all: {', '.join(BENCHMARKS)})")
     failed = [name for name in parser.parse_args().names or BENCHMARKS if not _ran(name)]
-    results.write_page()
     print(f"\ntable: {results.PAGE.relative_to(results.ROOT)}")
     if failed:
         print(f"failed: {', '.join(failed)}", file=sys.stderr)

@@ -1,7 +1,7 @@
 """The figures of a benchmark as files and as a table.
 
-A benchmark ends by `save`: a list of rows goes to benchmarks/results/NAME.json. `python -m benchmarks.results` writes
-the table of all of them into docs/performance.md, without measuring anything.
+A benchmark ends by `save`: a list of rows goes to benchmarks/results/NAME.json, and the table of all of them into
+docs/performance.md. `python -m benchmarks.results` writes the table alone, without measuring anything.
 """
 
 from __future__ import annotations
@@ -55,13 +55,15 @@ def command(module: str) -> str:
 
 
 def save(name: str, rows: list[Row], folder: Path = RESULTS) -> None:
-    """Write the rows to `folder`/`name`.json in place of what was there, and print them."""
+    """Write the rows to `folder`/`name`.json in place of what was there, print them, bring the page up to date."""
     folder.mkdir(parents=True, exist_ok=True)
     text = json.dumps([asdict(row) for row in rows], indent=2, ensure_ascii=False)
     (folder / f"{name}.json").write_text(text + "\n", encoding="utf-8")
     print(f"\n{'':56}{'ratio':>9}{'target':>11}")
     for row in rows:
         print(f"{row.name:56}{_figure(row.ratio):>9}{_target(row):>11}  {row.verdict}".rstrip())
+    if folder == RESULTS:
+        write_page()
 
 
 def load(folder: Path = RESULTS) -> dict[str, list[Row]]:

@@ -27,6 +27,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import IO, cast
 
 from benchmarks.results import ROOT, Row, command, save
 
@@ -163,7 +164,7 @@ def copy_by_upload_fileobj(url: str) -> str:
     from wanflow import aws  # noqa: PLC0415
 
     with requests.get(url, timeout=60, stream=True) as response:
-        aws.s3().upload_fileobj(response.raw, BUCKET, "video.mp4")
+        aws.s3().upload_fileobj(cast("IO[bytes]", response.raw), BUCKET, "video.mp4")
     return ""
 
 
