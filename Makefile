@@ -71,6 +71,7 @@ fmt: .venv/.installed ## Put the code into shape
 	$(VENV)/ruff check --fix .
 	$(VENV)/ruff format .
 	PYTHONPATH=layers/common $(VENV)/python docs/make_api_page.py
+	PYTHONPATH=layers/common $(VENV)/python console/make_rules.py
 	$(VENV)/python -m docs.make_diagrams
 
 .PHONY: setup

@@ -24,6 +24,7 @@ class Endpoints:
     """What `.local/endpoints.json` holds."""
 
     api_url: str
+    console_url: str
     api_key: str
     wan_url: str
     wan_api_key: str
@@ -93,9 +94,11 @@ def deploy(children: Children, settings: Settings, template: Path) -> Mapping[st
 def endpoints(settings: Settings, outputs: Mapping[str, str]) -> Endpoints:
     key = client("apigateway", settings).get_api_key(apiKey=outputs["ApiKeyId"], includeValue=True)
     secret = client("secretsmanager", settings).get_secret_value(SecretId=outputs["WebhookSecretArn"])
+    # The stack's own ApiUrl output has the form of AWS; the engine serves the same API under this path.
+    api_url = f"http://{HOST}:{settings.aws_port}/_aws/execute-api/{outputs['ApiId']}/{STAGE}"
     return Endpoints(
-        # The stack's own ApiUrl output has the form of AWS; the engine serves the same API under this path.
-        api_url=f"http://{HOST}:{settings.aws_port}/_aws/execute-api/{outputs['ApiId']}/{STAGE}",
+        api_url=api_url,
+        console_url=f"{api_url}/",
         api_key=key["value"],
         wan_url=settings.provider.base_url,
         wan_api_key=settings.provider.api_key,

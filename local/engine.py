@@ -33,6 +33,7 @@ def patch(runtime: Any) -> None:
     engine_patches.fail_sleepers(service(".stepfunctions"))
     engine_patches.name_the_api_key(api_gateway)
     engine_patches.read_gateway_responses(api_gateway)
+    engine_patches.compress_answers(api_gateway)
     engine_patches.obey_cors_of_buckets(importlib.import_module("ministack.app"), service(".s3"))
     engine_patches.give_parameters_to_sam(
         service(".cloudformation.engine"),

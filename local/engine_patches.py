@@ -6,6 +6,7 @@ engine with its name instead of letting the stack behave unlike AWS. Each patch 
 
 from __future__ import annotations
 
+import gzip
 import hashlib
 import io
 import os
@@ -151,6 +152,25 @@ def read_gateway_responses(api_gateway: Any) -> None:
         return api_id
 
     api_gateway._import_rest_api = import_with_responses
+
+
+def compress_answers(api_gateway: Any) -> None:
+    """Send answers of at least an API's `minimumCompressionSize` as gzip, which ministack keeps and does not heed."""
+    handle = function_of(api_gateway, "handle_execute")
+    apis: Any = getattr(api_gateway, "_rest_apis", None)
+    find_scope = function_of(api_gateway, "find_api_scope")
+    if not hasattr(apis, "get_scoped"):
+        raise EngineChangedError(f"{api_gateway.__name__}._rest_apis is not the map it was")
+
+    async def handle_and_compress(api_id: str, stage: str, method: str, path: str, headers: Any, *rest: Any) -> Any:
+        status, answered, body = await handle(api_id, stage, method, path, headers, *rest)
+        scope = find_scope(api_id)
+        least = ((apis.get_scoped(*scope, api_id) if scope else None) or {}).get("minimumCompressionSize")
+        if least is None or len(body) < int(least) or "gzip" not in headers.get("accept-encoding", ""):
+            return status, answered, body
+        return status, {**answered, "Content-Encoding": "gzip"}, gzip.compress(body, 6)
+
+    api_gateway.handle_execute = handle_and_compress
 
 
 def fail_sleepers(workflows: Any) -> None:

@@ -89,6 +89,8 @@ ANSWERS: Mapping[str, Mapping[str, Any] | None] = {
     "serve_api/get_video": {"statusCode": 200},
     "serve_api/list_videos": {"statusCode": 200},
     "serve_api/purge_video": {"statusCode": 204},
+    "serve_console/missing_file": {"statusCode": 404},
+    "serve_console/page": {"statusCode": 200},
     "store_result/completed": {**NOTHING_TO_DO, "polls": 6},
     "submit_task/again": {**NOTHING_TO_DO, "polls": 4},
     "submit_task/first": {**NOTHING_TO_DO, "polls": 0},

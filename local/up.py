@@ -58,6 +58,7 @@ def welcome(endpoints: Endpoints, settings: Settings) -> str:
     return f"""
 Wanflow is up. Ctrl-C stops it and forgets everything.
 
+  console      {endpoints.console_url}
   API          {endpoints.api_url}
   API key      {endpoints.api_key}
   Wan API      {endpoints.wan_url}{"  (the mock)" if settings.provider.is_mock else ""}

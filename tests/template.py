@@ -105,6 +105,11 @@ class Template:
         own = self.properties(self.functions()[folder]).get("Environment", {}).get("Variables", {})
         return {name: str(value) for name, value in {**shared, **own}.items()}
 
+    def layers(self, folder: str) -> list[str]:
+        """The logical ids of the layers of the function in this folder."""
+        own = self.raw["Resources"][self.functions()[folder]]["Properties"].get("Layers", [])
+        return [layer["Ref"] for layer in (*self.raw["Globals"]["Function"]["Layers"], *own)]
+
     def variable_names(self) -> set[str]:
         """The names of all variables of all functions."""
         functions = [self.raw["Resources"][name]["Properties"] for name in self.functions().values()]

@@ -57,6 +57,7 @@ def test_an_ordinary_answer_stays_what_it_is() -> None:
         lambda: engine_patches.fail_sleepers(nameless()),
         lambda: engine_patches.name_the_api_key(nameless()),
         lambda: engine_patches.read_gateway_responses(nameless()),
+        lambda: engine_patches.compress_answers(nameless()),
         lambda: engine_patches.obey_cors_of_buckets(nameless(), nameless()),
         lambda: engine_patches.share_layers(nameless(Worker=nameless()), nameless(), Path()),
         lambda: engine_patches.give_parameters_to_sam(nameless(), [], nameless()),

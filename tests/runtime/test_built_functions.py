@@ -57,9 +57,9 @@ STEPS_OF_A_JOB = (
 class BuiltFunctions:
     """Every function of the template, started and waiting for events."""
 
-    def __init__(self, template: Template, layer: Path, aws_endpoint: str, logs: Path) -> None:
+    def __init__(self, template: Template, built: Path, aws_endpoint: str, logs: Path) -> None:
         self.template = template
-        self._layer = layer
+        self._built = built
         self._aws_endpoint = aws_endpoint
         self._logs = logs
         self._running = ExitStack()
@@ -69,7 +69,7 @@ class BuiltFunctions:
         """A function in a new process; `options` replace what the template gives it."""
         given: dict[str, Any] = {
             "code": ROOT / str(self.template.properties(self.template.functions()[folder])["CodeUri"]),
-            "layers": [self._layer],
+            "layers": [self._built / layer for layer in self.template.layers(folder)],
             "environment": self.template.environment(folder),
             "log": self._logs / f"{folder}.log",
             "aws_endpoint": self._aws_endpoint,
@@ -113,7 +113,7 @@ def functions(
     make_resources(template)
     for key, content in INBOX.items():
         aws.s3().put_object(Bucket=template.ref("VideosBucket"), Key=key, Body=content)
-    started = BuiltFunctions(template, built.parent / "CommonLayer", aws_endpoint, tmp_path_factory.mktemp("logs"))
+    started = BuiltFunctions(template, built.parent, aws_endpoint, tmp_path_factory.mktemp("logs"))
     yield started
     started.end()
 

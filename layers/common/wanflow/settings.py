@@ -48,6 +48,13 @@ class ApiSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class ConsoleSettings:
+    """What serving the console needs: the origins of the bucket, which its page may talk with."""
+
+    bucket_origins: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class ExecutionSettings:
     """What starting, stopping and looking at executions needs. Never in a function that the workflow calls."""
 

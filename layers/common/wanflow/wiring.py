@@ -22,6 +22,7 @@ from wanflow.settings import (
     ApiSettings,
     BatchSettings,
     CallbackSettings,
+    ConsoleSettings,
     ExecutionSettings,
     ReconcileSettings,
     SlotSettings,
@@ -34,6 +35,7 @@ from wanflow.settings import (
 if TYPE_CHECKING:
     from wanflow.api import Api
     from wanflow.batches import BatchRows
+    from wanflow.console import Console
     from wanflow.finish import Finisher
     from wanflow.gate import SubmitGate
     from wanflow.inbox import Inbox
@@ -134,6 +136,20 @@ def api() -> "Api":
         cors_origins=load(ApiSettings, os.environ).cors_origins,
         clock=utc_now,
     )
+
+
+@cache
+def console() -> "Console":
+    from importlib.resources import files  # noqa: PLC0415
+
+    from wanflow.console import TYPES, Console  # noqa: PLC0415
+
+    # The layer `ConsoleLayer` brings the folder along as if it were a package.
+    found = [file for file in files("console").iterdir() if file.name.rpartition(".")[2] in TYPES]
+    origins = load(ConsoleSettings, os.environ).bucket_origins
+    # Where a local stack has the SDK, and with it the links into the bucket, lead to.
+    endpoint = os.environ.get("AWS_ENDPOINT_URL")
+    return Console({file.name: file.read_bytes() for file in found}, [*origins, *([endpoint] if endpoint else [])])
 
 
 @cache
