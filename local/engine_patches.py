@@ -251,3 +251,18 @@ def obey_cors_of_buckets(application: Any, s3: Any) -> None:
 
     application._handle_options_request = judge_preflight
     application._dispatch_service_request = dispatch_and_judge
+
+
+def obey_max_concurrency_path(workflows: Any) -> None:
+    """Let a Distributed Map run as many items at once as `MaxConcurrencyPath` says; ministack runs 64 anyway."""
+    run = function_of(workflows, "_run_distributed_map")
+    value_at = function_of(workflows, "_resolve_path_or_ctx")
+
+    def run_so_many(
+        state: dict[str, Any], raw: Any, effective: Any, iterator: Any, execution: Any, context: Any
+    ) -> Any:
+        if "MaxConcurrencyPath" in state:
+            state = {**state, "MaxConcurrency": value_at(state["MaxConcurrencyPath"], effective, context)}
+        return run(state, raw, effective, iterator, execution, context)
+
+    workflows._run_distributed_map = run_so_many

@@ -4,8 +4,12 @@ import json
 from typing import Any
 from urllib.parse import quote
 
+import pytest
+
+from benchmarks import big_batch
 from local.deploy import client
 from tests.e2e.wanflow import Wanflow, jpeg, marker
+from tests.unit.media_files import movie
 
 
 def row(prompt: str) -> str:
@@ -42,9 +46,18 @@ def test_a_batch_of_json_lines_makes_every_good_row_and_names_every_bad_one(wanf
     assert videos <= {item["Key"].removeprefix("videos/").removesuffix(".mp4") for item in found}
 
 
+def test_every_good_row_is_paid_once_and_every_bad_one_is_named(wanflow: Wanflow) -> None:
+    report = big_batch.run(wanflow.stack.settings, wanflow.stack.endpoints, rows=24, bad=len(big_batch.KINDS))
+
+    assert report.broken == []
+    assert report.totals == {"rows": 24, "completed": 18, "refused": 6}
+    assert report.fields == dict.fromkeys(big_batch.KINDS, 1)
+    assert report.tasks == {"completed": 18}
+
+
 def test_a_batch_of_csv_reads_its_columns(wanflow: Wanflow) -> None:
     scene = marker()
-    key = f"inbox/{scene}.csv"
+    key = f"inbox/préparé/50% + {scene}.csv"
     table = (
         "prompt,reference_urls,size,duration,audio,metadata.order\n"
         f'"character1 and character2, {scene}",https://example.com/a.png https://example.com/b.jpg,960*960,2,false,A-1\n'
@@ -75,12 +88,15 @@ def test_a_file_that_is_no_batch_is_told_why(wanflow: Wanflow) -> None:
     assert "'refs'" in told["error"]["violations"][0]["message"]
 
 
-def test_a_picture_with_a_prompt_becomes_a_job_with_itself_as_character1(wanflow: Wanflow) -> None:
+@pytest.mark.parametrize(("ending", "content"), [("jpg", jpeg()), ("mp4", movie())], ids=["picture", "clip"])
+def test_a_picture_or_clip_with_a_prompt_becomes_a_job_with_itself_as_character1(
+    wanflow: Wanflow, ending: str, content: bytes
+) -> None:
     scene = marker()
-    key = f"inbox/ein bild + {scene}.jpg"
+    key = f"inbox/ein bild + {scene}.{ending}"
     metadata = {"prompt": quote(f"character1 lächelt, {scene}"), "parameters": '{"size": "1280*720", "duration": 2}'}
 
-    wanflow.s3.put_object(Bucket=wanflow.bucket, Key=key, Body=jpeg(), Metadata=metadata)
+    wanflow.s3.put_object(Bucket=wanflow.bucket, Key=key, Body=content, Metadata=metadata)
     told = verdict(wanflow, key, containing=b'"completed"')
 
     assert told["request"]["input"]["prompt"] == f"character1 lächelt, {scene}"
@@ -98,10 +114,15 @@ def test_a_picture_without_a_prompt_is_told_the_name_to_use(wanflow: Wanflow) ->
 
 def test_an_s3_event_that_comes_twice_makes_one_job(wanflow: Wanflow) -> None:
     scene = marker()
-    body = row(f"character1 once, {scene}").encode()
-    keys = [f"inbox/{scene}.json", f"inbox/{scene}.jsonl"]
+    prompt = f"character1 once {scene}"
+    table = f"prompt,reference_urls,duration,audio\n{prompt},https://example.com/a.png,2,false\n"
+    metadata = {"prompt": quote(prompt), "parameters": '{"duration": 2, "audio": false}'}
+    files = {"json": row(prompt).encode(), "jsonl": row(prompt).encode(), "csv": table.encode(), "jpg": jpeg()}
+    keys = [f"inbox/{scene}.{ending}" for ending in files]
+    for key, content in zip(keys, files.values(), strict=True):
+        given = metadata if key.endswith("jpg") else {}
+        wanflow.s3.put_object(Bucket=wanflow.bucket, Key=key, Body=content, Metadata=given)
     for key in keys:
-        wanflow.upload(key, body)
         verdict(wanflow, key, containing=b'"completed"')
 
     # The uploads' own events made a job each; now one more event for each file, delivered twice.
@@ -109,8 +130,8 @@ def test_an_s3_event_that_comes_twice_makes_one_job(wanflow: Wanflow) -> None:
     for key in keys:
         verdict(wanflow, key, containing=b'"completed"')
 
-    assert [len(ids) for ids in answers.values()] == [1, 1]
-    assert len(wanflow.tasks(scene)) == 4
+    assert [len(ids) for ids in answers.values()] == [1] * len(files)
+    assert len(wanflow.tasks(scene)) == 2 * len(files)
 
 
 def accept_again(wanflow: Wanflow, key: str) -> str:

@@ -56,6 +56,7 @@ def test_an_ordinary_answer_stays_what_it_is() -> None:
         lambda: engine_patches.cap_workers(nameless(), 2, Path()),
         lambda: engine_patches.fail_sleepers(nameless()),
         lambda: engine_patches.name_the_api_key(nameless()),
+        lambda: engine_patches.obey_max_concurrency_path(nameless()),
         lambda: engine_patches.read_gateway_responses(nameless()),
         lambda: engine_patches.compress_answers(nameless()),
         lambda: engine_patches.obey_cors_of_buckets(nameless(), nameless()),
@@ -66,6 +67,18 @@ def test_an_ordinary_answer_stays_what_it_is() -> None:
 def test_a_patch_target_that_is_gone_stops_the_engine_by_its_name(patch: Any) -> None:
     with pytest.raises(EngineChangedError, match="ministack"):
         patch()
+
+
+@pytest.mark.parametrize(("state", "most"), [({"MaxConcurrencyPath": "$.most"}, 7), ({}, None)])
+def test_a_map_runs_as_many_items_at_once_as_its_path_says(state: dict[str, str], most: int | None) -> None:
+    workflows = nameless(
+        _run_distributed_map=lambda state, *_: state.get("MaxConcurrency"),
+        _resolve_path_or_ctx=lambda path, given, _context: given[path.removeprefix("$.")],
+    )
+
+    engine_patches.obey_max_concurrency_path(workflows)
+
+    assert workflows._run_distributed_map(state, {}, {"most": 7}, {}, {}, {}) == most
 
 
 def test_no_function_runs_more_often_at_once_than_it_may(tmp_path: Path) -> None:
