@@ -69,8 +69,12 @@ class Settings:
             aws_port=port(environ, AWS_PORT_VARIABLE, 4566),
             mock_port=mock_port,
             provider=provider(environ, mock_port),
-            state_dir=Path(environ.get(STATE_VARIABLE) or STATE).absolute(),
+            state_dir=state_dir(environ),
         )
+
+
+def state_dir(environ: Mapping[str, str]) -> Path:
+    return Path(environ.get(STATE_VARIABLE) or STATE).absolute()
 
 
 def mock_provider(mock_port: int) -> Provider:

@@ -15,7 +15,7 @@ import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
 from local.errors import LocalStackError
-from local.settings import STACK_NAME, STATE
+from local.settings import STACK_NAME, state_dir
 
 _KEY = {"pk": {"S": "control"}, "sk": {"S": "submits"}}
 
@@ -50,7 +50,7 @@ def _set_paused(client: Callable[[str], Any], outputs: Mapping[str, str], *, pau
 
 def chosen_stack(environ: Mapping[str, str]) -> tuple[Mapping[str, str], Callable[[str], Any]]:
     """A stack's outputs and a maker of its clients."""
-    options = {} if environ.get("STACK") else _local_options()
+    options = {} if environ.get("STACK") else _local_options(environ)
     name = environ.get("STACK") or STACK_NAME
 
     def client(service: str) -> Any:
@@ -63,9 +63,9 @@ def chosen_stack(environ: Mapping[str, str]) -> tuple[Mapping[str, str], Callabl
     return {output["OutputKey"]: output["OutputValue"] for output in stack["Outputs"]}, client
 
 
-def _local_options() -> dict[str, str]:
+def _local_options(environ: Mapping[str, str]) -> dict[str, str]:
     try:
-        endpoints = json.loads((STATE / "endpoints.json").read_text())
+        endpoints = json.loads((state_dir(environ) / "endpoints.json").read_text())
     except FileNotFoundError as error:
         raise LocalStackError("no local stack is running (make up); name a deployed one with STACK=…") from error
     keys = {"aws_access_key_id": "local", "aws_secret_access_key": "local"}

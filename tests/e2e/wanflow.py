@@ -12,6 +12,8 @@ import requests
 from PIL import Image
 
 from local.deploy import client
+from local.keys import open_keys
+from local.settings import STACK_NAME
 from local.stack import Stack
 
 FINAL = {"completed", "failed", "canceled"}
@@ -57,6 +59,11 @@ class Wanflow:
         self.http.headers["x-api-key"] = stack.endpoints.api_key
         self.s3 = client("s3", stack.settings)
         self.workflows = client("stepfunctions", stack.settings)
+
+    def key_of(self, owner: str) -> str:
+        """A new API key of this owner."""
+        keys = open_keys(self.stack.outputs, lambda service: client(service, self.stack.settings), STACK_NAME)
+        return keys.make(owner)[1]
 
     @staticmethod
     def request(prompt: str, **parameters: Any) -> dict[str, Any]:
