@@ -5,12 +5,10 @@ import contextlib
 import json
 import re
 import socket
-import ssl
-import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from http.server import BaseHTTPRequestHandler, HTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any
 
@@ -18,10 +16,6 @@ import jsonschema_rs
 import pytest
 import requests
 import responses
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
 from standardwebhooks import Webhook, WebhookVerificationError
 from urllib3.connection import HTTPSConnection
 
@@ -29,6 +23,7 @@ from examples.webhook_receiver import Receiver
 from mock_server.responses_door import InProcessMock
 from tests.conftest import LogLines, WanMock
 from tests.fakes import FakeClock, wan_request
+from tests.https import CA_FILE, HOST, https_server
 from tests.stack import WEBHOOK_KEY, Stack, event_file
 from wanflow import aws, webhooks
 from wanflow.connections import _PublicOnlyHTTPS, open_public_session
@@ -39,8 +34,6 @@ URL = "https://hooks.example.com/wanflow?token=hidden"
 SECRET = f"whsec_{WEBHOOK_KEY}"
 NEW_SECRET = "whsec_" + base64.b64encode(b"a new secret of some 30 bytes...").decode()
 DAY = 24 * 3600
-HOST = "loopback.example.com"
-CERTIFICATE = "server.pem"
 
 
 class Queue:
@@ -468,52 +461,6 @@ def test_a_secret_that_is_none_breaks_the_try_and_is_not_told(
 
 # --- Receivers that are none: real sockets on loopback ---------------------------------------------------------------
 
-Server = Callable[[BaseHTTPRequestHandler], None]
-
-
-@contextlib.contextmanager
-def https_server(answer: Server, tmp_path: Path) -> Iterator[int]:
-    """A https server on loopback with a certificate that nobody trusts; its port."""
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            answer(self)
-
-        def log_message(self, *_: Any) -> None:
-            pass
-
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(self_signed(tmp_path))
-    with HTTPServer(("127.0.0.1", 0), Handler) as server:
-        server.socket = context.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
-        server.handle_error = lambda *_: None  # type: ignore[method-assign]
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
-        thread.start()
-        try:
-            yield server.server_port
-        finally:
-            server.shutdown()
-            thread.join()
-
-
-def self_signed(folder: Path) -> Path:
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, HOST)])
-    start = datetime.now(UTC) - timedelta(days=1)
-    identifier = x509.SubjectKeyIdentifier.from_public_key(key.public_key())
-    builder = (
-        x509.CertificateBuilder(name, name, key.public_key(), 1, start, start + timedelta(days=2))
-        .add_extension(x509.SubjectAlternativeName([x509.DNSName(HOST)]), critical=False)
-        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
-        .add_extension(identifier, critical=False)
-    )
-    path = folder / CERTIFICATE
-    path.write_bytes(
-        builder.sign(key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM)
-        + key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
-    )
-    return path
-
 
 def message_for(port: int) -> str:
     message = json.loads(event_file("deliver_webhook", "first")["Records"][0]["body"])
@@ -592,7 +539,7 @@ def test_a_receiver_that_drips_is_cut_off(dns: None, everything_is_public: None,
         open_public_session(0.3) as session,
         pytest.raises(requests.ConnectionError),
     ):
-        session.post(f"https://{HOST}:{port}/", verify=str(tmp_path / CERTIFICATE), timeout=10)
+        session.post(f"https://{HOST}:{port}/", verify=str(tmp_path / CA_FILE), timeout=10)
 
 
 def endless(handler: BaseHTTPRequestHandler) -> None:
@@ -607,7 +554,7 @@ def endless(handler: BaseHTTPRequestHandler) -> None:
 @pytest.mark.allow_hosts(["127.0.0.1"])
 def test_an_answer_s_body_is_never_read(dns: None, everything_is_public: None, tmp_path: Path) -> None:
     with https_server(endless, tmp_path) as port, open_public_session(30) as session:
-        session.verify = str(tmp_path / CERTIFICATE)
+        session.verify = str(tmp_path / CA_FILE)
         outcome = webhooks._post(session, f"https://{HOST}:{port}/", "{}", {})
     assert outcome.kind == "delivered"
 

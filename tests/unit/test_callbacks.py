@@ -77,8 +77,11 @@ def test_the_length_is_limited() -> None:
         PUBLIC_ONLY.check(url + "a")
 
 
-@pytest.mark.parametrize("url", ["http://127.0.0.1:9000/", "http://localhost:9000/hook", "http://[::1]:9000/"])
-def test_http_to_loopback_is_for_the_local_stack_alone(url: str) -> None:
+@pytest.mark.parametrize(
+    "url",
+    ["http://127.0.0.1:9000/", "http://localhost:9000/hook", "http://[::1]:9000/", "https://127.0.0.1:9000/"],
+)
+def test_loopback_is_for_the_local_stack_alone(url: str) -> None:
     assert CallbackRule(loopback=True).check(url) == url
     with pytest.raises(BadCallback):
         PUBLIC_ONLY.check(url)

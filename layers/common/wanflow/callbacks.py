@@ -19,7 +19,7 @@ class BadCallback(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class CallbackRule:
-    """What a callback URL must be: https to a public host; http to loopback only where `loopback` says so.
+    """What a callback URL must be: https to a public host; loopback, by http too, only where `loopback` says so.
 
     `loopback` is true for a stack whose own Wan API is on loopback: the local stack, which nobody else can call.
     """
@@ -39,7 +39,7 @@ class CallbackRule:
         if _NOT_IN_A_URL.search(value):
             raise BadCallback("holds spaces, backslashes or characters beyond ASCII; percent-encode them")
         parts = _split(value)
-        if self.loopback and parts.scheme == "http" and _is_loopback(parts.hostname):
+        if self.loopback and parts.scheme in {"http", "https"} and _is_loopback(parts.hostname):
             return value
         if parts.scheme != "https":
             raise BadCallback("must be a https URL")
