@@ -10,4 +10,5 @@ from wanflow.observability import logger
 
 @logger.inject_lambda_context(correlation_id_path="job_id", clear_state=True)
 def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
-    return wiring.workflow().poll_task(event["job_id"], event.get("polls", 0)).as_state()
+    step = wiring.workflow().poll_task(event["job_id"], event.get("polls", 0), event.get("wait_seconds", 0))
+    return step.as_state()

@@ -6,7 +6,9 @@ from typing import Any
 import pytest
 
 from mock_server.responses_door import InProcessMock
+from tests.conftest import LogLines
 from tests.fakes import FakeClock, wan_request
+from tests.guarantees.dynamo import refuse
 from tests.stack import OWNER, Stack, event_file
 from wanflow import aws
 from wanflow.errors import AwsUnavailable, ErrorInfo, NotFound
@@ -212,6 +214,49 @@ def test_a_job_that_moves_while_it_is_ended_is_read_anew(
     monkeypatch.setattr(JobRecords, "end", end_after_somebody_else)
     assert stack.finish(job_id)["status"] == "completed"
     assert moved == [job_id]
+
+
+def render_times(stack: Stack) -> dict[str, Any]:
+    key = {"pk": {"S": "render_times#1080P-5s-images"}, "sk": {"S": "render_times"}}
+    return aws.dynamodb().get_item(TableName=stack.table, Key=key).get("Item", {})  # type: ignore[return-value]
+
+
+def test_the_poll_schedule_learns_from_each_job_once(
+    stack: Stack, wan: InProcessMock, clock: FakeClock, events: Events
+) -> None:
+    for job_id in [stored_job(stack, clock), stored_job(stack, clock)]:
+        clock.advance(60)
+        stack.finish(job_id)
+        clock.advance(60)
+        stack.finish(job_id, execution_status="FAILED")
+    assert len(render_times(stack)["last_jobs"]["L"]) == 2
+    assert sum(json.loads(render_times(stack)["counts"]["S"]).values()) == pytest.approx(2, rel=0.01)
+
+
+def test_a_canceled_job_teaches_nothing(stack: Stack, wan: InProcessMock, clock: FakeClock, events: Events) -> None:
+    job_id = stack.ready_job()
+    stack.submit(job_id)
+    stack.records.fail(job_id, ErrorInfo("canceled", "by its owner"))
+    assert stack.finish(job_id)["status"] == "canceled"
+    assert render_times(stack) == {}
+
+
+@pytest.mark.parametrize("code", ["ThrottlingException", "AccessDeniedException"])
+def test_statistics_that_cannot_be_written_fail_no_job_and_are_logged(
+    stack: Stack,
+    wan: InProcessMock,
+    clock: FakeClock,
+    events: Events,
+    monkeypatch: pytest.MonkeyPatch,
+    log: LogLines,
+    code: str,
+) -> None:
+    job_id = stored_job(stack, clock)
+    monkeypatch.setattr(aws.dynamodb(), "put_item", lambda **_: refuse(code, "PutItem"))
+    assert stack.finish(job_id) == {"job_id": job_id, "status": "completed"}
+    assert not stack.job(job_id).is_open
+    assert len(events.details) == 1
+    assert [line["message"] for line in log.lines if line["level"] == "ERROR"] == ["render time not counted"]
 
 
 def test_a_job_that_does_not_exist_is_an_error(stack: Stack) -> None:

@@ -7,8 +7,11 @@ import pytest
 from mock_server.responses_door import InProcessMock
 from tests.conftest import LogLines, WanMock
 from tests.fakes import FakeClock, wan_request
-from tests.stack import Stack, event_file
+from tests.guarantees.dynamo import refuse
+from tests.stack import Stack, clear_wiring, event_file
+from wanflow import aws
 from wanflow.errors import ErrorInfo
+from wanflow.jobs import EndSeen
 
 DEADLINE = 3600
 
@@ -248,6 +251,59 @@ def test_a_job_without_a_task_or_with_an_end_is_left_alone(stack: Stack, wan: In
     stack.finish(ended, execution_status="ABORTED")
     assert stack.poll(ended)["next_step"] == "finish"
     assert list(wan.simulator.state.journal.matching({"stage": "poll"})) == []
+
+
+def poll_after(stack: Stack, clock: FakeClock, job_id: str, waited: int) -> dict[str, Any]:
+    """As the workflow does: the wait is the one of the step before."""
+    clock.advance(waited)
+    answer: dict[str, Any] = stack.invoke("poll_task", {"job_id": job_id, "polls": 1, "wait_seconds": waited})
+    return answer
+
+
+def test_the_end_of_a_task_is_known_to_lie_between_two_polls(stack: Stack, make_wan: WanMock, clock: FakeClock) -> None:
+    make_wan(render_seconds=50)
+    job_id = running_job(stack)
+    assert poll_after(stack, clock, job_id, 40)["next_step"] == "poll"
+    assert stack.job(job_id).end_seen is None
+    assert poll_after(stack, clock, job_id, 12)["next_step"] == "store"
+    assert stack.job(job_id).end_seen == EndSeen(after_seconds=40, by_seconds=52)
+
+
+@pytest.mark.parametrize("fault", ["001028095", "001028098"])
+def test_a_failed_task_s_end_counts_too_for_it_has_to_be_noticed_as_well(
+    stack: Stack, wan: InProcessMock, clock: FakeClock, fault: str
+) -> None:
+    job_id = running_job(stack, f"character1 [[mock:{fault}]]")
+    poll_after(stack, clock, job_id, 5)
+    seen = stack.job(job_id).end_seen
+    # 098 says that nobody knows how the task is: that is no end.
+    assert seen == (EndSeen(0, 5) if fault == "001028095" else None)
+
+
+def test_an_end_after_a_poll_without_an_answer_is_not_counted(
+    stack: Stack, wan: InProcessMock, clock: FakeClock
+) -> None:
+    job_id = running_job(stack, "character1 [[mock:poll:http-503*1]]")
+    assert poll_after(stack, clock, job_id, 40)["next_step"] == "poll"
+    assert poll_after(stack, clock, job_id, 10)["next_step"] == "store"
+    assert stack.job(job_id).end_seen is None
+
+
+def test_statistics_that_cannot_be_read_keep_no_task_from_being_polled(
+    stack: Stack, wan: InProcessMock, clock: FakeClock, monkeypatch: pytest.MonkeyPatch, log: LogLines
+) -> None:
+    job_id = running_job(stack)
+    read = aws.dynamodb().get_item
+
+    def refused(**request: Any) -> Any:
+        if request["Key"]["pk"]["S"].startswith("render_times#"):
+            refuse("AccessDeniedException", "GetItem")
+        return read(**request)
+
+    monkeypatch.setattr(aws.dynamodb(), "get_item", refused)
+    clear_wiring()
+    assert stack.poll(job_id)["next_step"] == "poll"
+    assert [line["message"] for line in log.lines if line["level"] == "ERROR"] == ["render times not read"]
 
 
 @pytest.mark.parametrize("variant", ["first", "later"])

@@ -12,7 +12,7 @@ import pytest
 from botocore.exceptions import ClientError, ConnectTimeoutError
 
 from mock_server.responses_door import InProcessMock
-from tests.conftest import LogLines
+from tests.conftest import LogLines, WanMock
 from tests.fakes import FakeClock, FakeLambdaContext, mp4, png, wan_request
 from tests.stack import OWNER, Answer, Stack, clear_clients, clear_wiring, event_file, proxy_event
 from wanflow import aws
@@ -307,6 +307,26 @@ def test_a_running_job_tells_its_progress_and_when_to_ask_again(
     assert 40 <= answer.body["progress"] <= 95
     assert 1 <= int(answer.headers["Retry-After"]) <= 60
     assert [attempt["task_id"] for attempt in answer.body["attempts"]] == [stack.job(job_id).task_id]
+
+
+def test_a_caller_is_told_to_ask_again_just_after_the_workflow_s_next_poll(
+    stack: Stack, make_wan: WanMock, clock: FakeClock
+) -> None:
+    make_wan(render_seconds=3000)
+    job_id = stack.ready_job()
+    wait = stack.submit(job_id)["wait_seconds"]
+    for _ in range(5):
+        clock.advance(4)
+        told = int(stack.call("GET", f"/videos/{job_id}").headers["Retry-After"])
+        assert told == pytest.approx(wait - 4 + 3, abs=1)
+        clock.advance(wait - 4)
+        wait = stack.poll(job_id)["wait_seconds"]
+
+
+def test_a_job_that_waits_for_a_slot_is_asked_for_again_soon(stack: Stack) -> None:
+    answer = stack.call("GET", f"/videos/{stack.create_job()}")
+    assert answer.body["progress"] == 0
+    assert 1 <= int(answer.headers["Retry-After"]) <= 10
 
 
 def test_a_finished_job_has_the_video_s_presigned_url_and_its_cost(

@@ -18,9 +18,10 @@ from wanflow.jobs import Job, Source, to_json
 from wanflow.json_text import parse_json
 from wanflow.observability import correlate, name_request
 from wanflow.owners import Owners
-from wanflow.polling import PollSchedule
+from wanflow.polling import phase_of
 from wanflow.purge import Purger
 from wanflow.records import JobRecords
+from wanflow.render_statistics import RenderStatistics
 from wanflow.uploads import Uploads
 
 MAX_KEY_CHARACTERS = 255
@@ -29,6 +30,7 @@ DEFAULT_LIMIT = 20
 STATUSES = ("queued", "submitting", "processing", "completed", "failed", "canceled")
 REQUEST_ID_HEADER = "X-Request-Id"
 _LOCAL_OWNER = "local"
+_BEFORE_SUBMIT_SECONDS = 10
 _PREFLIGHT_SECONDS = 7200
 """How long a browser need not ask again; Chromium keeps no answer for longer."""
 
@@ -47,7 +49,7 @@ class Api:
         records: JobRecords,
         files: Files,
         *,
-        schedule: PollSchedule,
+        render_statistics: RenderStatistics,
         cors_origins: tuple[str, ...],
         clock: Clock,
     ) -> None:
@@ -59,7 +61,7 @@ class Api:
         self._owners = owners
         self._records = records
         self._files = files
-        self._schedule = schedule
+        self._render_statistics = render_statistics
         self._clock = clock
         self._app = APIGatewayRestResolver(serializer=to_json, cors=_cors(cors_origins))
         self._app.post("/videos")(self.create_video)
@@ -173,13 +175,15 @@ class Api:
     def _job_response(self, status: HTTPStatus, job: Job, headers: dict[str, str] | None = None) -> Response[str]:
         headers = dict(headers or {})
         if not job.is_final:
-            # About when the next poll will have told something new.
-            wait = self._schedule.wait_seconds(self._elapsed_seconds(job), remaining_seconds=60)
-            headers["Retry-After"] = str(wait)
+            schedule = self._render_statistics.schedule(job)
+            wait = schedule.news_in_seconds(self._elapsed_seconds(job), phase=phase_of(job.id))
+            headers["Retry-After"] = str(wait if job.submitted_at else min(wait, _BEFORE_SUBMIT_SECONDS))
         return json_response(status, job_document(job, self._files.link, self._progress(job)), headers)
 
     def _progress(self, job: Job) -> int:
-        return 0 if job.is_final else self._schedule.progress(self._elapsed_seconds(job))
+        if job.is_final or job.submitted_at is None:
+            return 0
+        return self._render_statistics.schedule(job).progress(self._elapsed_seconds(job))
 
     def _elapsed_seconds(self, job: Job) -> float:
         return (self._clock() - from_text(job.submitted_at)).total_seconds() if job.submitted_at else 0

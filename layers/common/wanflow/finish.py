@@ -12,6 +12,7 @@ from wanflow.errors import AwsUnavailable, ErrorInfo, RecordChanged
 from wanflow.files import Files, document_key
 from wanflow.jobs import Job, Status, to_json
 from wanflow.records import JobRecords
+from wanflow.render_statistics import RenderStatistics
 from wanflow.settlement import booked_usd, may_still_run
 from wanflow.slots import Slots, ticket_of
 from wanflow.webhooks import WebhookQueue
@@ -46,12 +47,14 @@ class Finisher:
         slots: Slots,
         events: Callable[[], "EventBridgeClient"],
         webhooks: WebhookQueue,
+        render_statistics: RenderStatistics,
     ) -> None:
         self._records = records
         self._files = files
         self._slots = slots
         self._events = events
         self._webhooks = webhooks
+        self._render_statistics = render_statistics
 
     def finish_job(
         self, job_id: str, polls: int = 0, error: dict[str, str] | None = None, execution_status: str | None = None
@@ -76,6 +79,7 @@ class Finisher:
         """What follows the final state; False when the record moved on meanwhile."""
         self._let_go(job)
         self.tell(job)
+        self._render_statistics.learn(job)
         try:
             if job.booked_usd != booked_usd(job):
                 # The outcome of a submit was noted after the job had ended.

@@ -33,6 +33,14 @@ class Attempt:
 
 
 @dataclass(frozen=True, slots=True)
+class EndSeen:
+    """What is known of how long a task took: it ran at one poll and was over at the next, seconds after its submit."""
+
+    after_seconds: float
+    by_seconds: float
+
+
+@dataclass(frozen=True, slots=True)
 class StoredVideo:
     """A video in the bucket: its key, its length, its SHA-256 in hexadecimal."""
 
@@ -64,8 +72,8 @@ class Job:
 
     `failure` is the reason for which the job will end, noted by the step that found it; `error` is what it ended with.
     `result` is the provider's {`output`, `usage`, `metadata`}. `booked_usd` is what it has cost as far as anyone can
-    know. `version` counts the moves. `watch_until` is set on a job that is over while its task may still run: until
-    then the end is looked for.
+    know. `end_seen` is for the poll schedule. `version` counts the moves. `watch_until` is set on a job that is over
+    while its task may still run: until then the end is looked for.
     """
 
     id: str
@@ -96,6 +104,7 @@ class Job:
     booked_usd: Decimal | None = None
     watch_until: str | None = None
     rescued: bool = False
+    end_seen: EndSeen | None = None
     version: int = 1
 
     @property
@@ -183,6 +192,7 @@ def from_item(item: dict[str, Any]) -> Job:
         booked_usd=item.get("booked_usd"),
         watch_until=item.get("watch_until"),
         rescued=bool(item.get("rescued", False)),
+        end_seen=EndSeen(*map(float, item["end_seen"])) if "end_seen" in item else None,
         version=int(item["version"]),
     )
 

@@ -1,77 +1,169 @@
-"""When to ask next: the fewest polls for the least delay, in whole seconds.
+"""When to ask next: the fewest polls for the least delay, in whole seconds (docs/polling.md derives it).
 
 Asking too late delays the caller, asking too early costs money (three state transitions and a Lambda call). With a
 hazard h(t), the chance a second that a task of age t ends now, the spacing that balances both is sqrt(2 c / h(t)),
 where c is how many seconds of delay one poll is worth. So polls are laid out such that the integral of sqrt(h / 2c)
 between two of them is 1: few while nothing can be expected, many around the typical time, fewer again in the tail.
 
-The distribution is a mixture: most tasks are lognormal around the typical time, some end at any time (a small size, a
-quick failure), which is what makes an early end noticed early.
+The moments of the polls depend on the statistics and on the job's id alone, not on when somebody asks for them. So
+delays do not add up, and the API knows when the workflow will ask.
 """
 
 import math
+import zlib
+from bisect import bisect_right
 from collections.abc import Callable
-from dataclasses import dataclass
+from functools import cached_property
 
-SIGMA = 0.5
-"""Spread of the logarithm of render times around the typical one (performance.md: the main case)."""
+from wanflow.render_times import BINS, EDGES, RenderTimes
 
-_POLL_WORTH_SECONDS = 1.2
-_SHARE_AT_ANY_TIME = 0.1
-_MAX_WAIT_SECONDS = 60
-_FIRST_LOOK_SECONDS = 10
+POLL_WORTH_SECONDS = 0.95
+"""c: seconds of delay that one poll is worth. A quarter of it would halve the delay and double the polls."""
+
+EARLY_LOOK_SECONDS = (11, 14)
+"""The first poll comes between these unless the kind is known not to end so early: a quick failure is told quickly."""
+
+MAX_WAIT_SECONDS = 120
+"""No wait is longer, however sure the statistics are."""
+
+LONG_SECONDS = 600
+LONG_SHARE = 0.05
+"""From LONG_SECONDS on no wait is shorter than this share of the time already waited: there seconds do not matter."""
+
+_JITTER = 0.25
+_EARLY_LOOK_SHARE = 0.05
+_WELL_KNOWN_JOBS = 100
+_WELL_KNOWN_EARLY = 0.005
+_SETTLE_SECONDS = 3
 
 
-@dataclass(frozen=True, slots=True)
 class PollSchedule:
-    """The schedule for tasks that typically take `typical_seconds` (the median)."""
+    """The schedule for the tasks of one kind.
 
-    typical_seconds: float
+    Args:
+        typical_seconds: the median that is documented; what counts while nothing was seen.
+        times: how long tasks of this kind took.
+    """
+
+    def __init__(self, typical_seconds: float, times: RenderTimes | None = None) -> None:
+        self._typical_seconds = typical_seconds
+        self._times = times or RenderTimes()
 
     def wait_seconds(
-        self, elapsed_seconds: float, remaining_seconds: float, retry_after_seconds: int | None = None
+        self,
+        elapsed_seconds: float,
+        remaining_seconds: float,
+        retry_after_seconds: int | None = None,
+        *,
+        phase: float = 0.5,
     ) -> int:
         """How long to wait before the next poll of a task submitted `elapsed_seconds` ago.
 
         Args:
             remaining_seconds: until the job's deadline, which gets a poll of its own.
             retry_after_seconds: the least wait that the provider asked for.
+            phase: the job's own, from 0 to 1: it keeps jobs that began together from being asked for together.
 
         Returns:
             Whole seconds, at least 1.
         """
-        wait = self._spacing(max(0.0, elapsed_seconds))
+        elapsed = max(0.0, elapsed_seconds)
+        # The poll that was just made came a little late; what is left until the next may be half a spacing.
+        wait = round(min(MAX_WAIT_SECONDS, self._next_poll(elapsed, phase, least_spacing=0.5) - elapsed))
         wait = max(wait, retry_after_seconds or 0)
         return max(1, min(wait, math.ceil(remaining_seconds)))
+
+    def news_in_seconds(self, elapsed_seconds: float, *, phase: float = 0.5) -> int:
+        """How long it is, at any moment between two polls, until the next one can have told something; at least 1.
+
+        A caller that asks at the moment of the poll itself would miss what follows it and come back one spacing later.
+        """
+        elapsed = max(0.0, elapsed_seconds)
+        last = max(0.0, elapsed - _SETTLE_SECONDS)
+        news = self._next_poll(last, phase, least_spacing=0) + _SETTLE_SECONDS
+        return max(1, round(min(MAX_WAIT_SECONDS, news - elapsed)))
 
     def progress(self, elapsed_seconds: float) -> int:
         """A guess from 0 to 95 per cent: how many tasks of this kind would have ended by now."""
         return round(95 * (1 - self._survival(max(0.0, elapsed_seconds))))
 
-    def _spacing(self, elapsed: float) -> int:
-        limit = _MAX_WAIT_SECONDS if elapsed >= 1 else _FIRST_LOOK_SECONDS
-        due = 0.0
-        for wait in range(1, limit + 1):
-            due += math.sqrt(self._hazard(elapsed + wait - 0.5) / (2 * _POLL_WORTH_SECONDS))
-            if due >= 1:
-                return wait
-        return limit
+    def _next_poll(self, elapsed: float, phase: float, least_spacing: float) -> float:
+        """The next moment in seconds after the submit, at least so many spacings away."""
+        shift = _JITTER * (phase - 0.5)
+        number = max(1, math.floor(self._due(elapsed) + shift + least_spacing) + 1)
+        regular = self._moment(number - shift)
+        if elapsed >= LONG_SECONDS:
+            regular = max(regular, elapsed * (1 + LONG_SHARE))
+        early = EARLY_LOOK_SECONDS[0] + phase * (EARLY_LOOK_SECONDS[1] - EARLY_LOOK_SECONDS[0])
+        if elapsed < early - 1 and early < regular and self._looks_early(phase):
+            return early
+        return regular
 
-    def _hazard(self, t: float) -> float:
-        return self._density(t) / max(self._survival(t), 1e-9)
+    def _looks_early(self, phase: float) -> bool:
+        """Always, until many jobs were seen and none of them ended early; then one in twenty keeps watch."""
+        return not self._never_ends_early or phase < _EARLY_LOOK_SHARE
 
-    def _density(self, t: float) -> float:
-        z = math.log(t / self.typical_seconds) / SIGMA
-        lognormal = math.exp(-z * z / 2) / (t * SIGMA * math.sqrt(2 * math.pi))
-        mean = self.typical_seconds
-        return (1 - _SHARE_AT_ANY_TIME) * lognormal + _SHARE_AT_ANY_TIME * math.exp(-t / mean) / mean
+    @cached_property
+    def _never_ends_early(self) -> bool:
+        if self._times.jobs < _WELL_KNOWN_JOBS:
+            return False
+        last = bisect_right(EDGES, EARLY_LOOK_SECONDS[1]) - 1
+        return math.fsum(self._times.counts[: last + 1]) < _WELL_KNOWN_EARLY * self._times.jobs
+
+    # --- The distribution: uniform within each bin ----------------------------------------------------------------
+
+    @cached_property
+    def _survivals(self) -> list[float]:
+        """The chance to run longer than each of EDGES."""
+        left = [1.0]
+        for mass in self._masses:
+            left.append(max(0.0, left[-1] - mass))
+        return left
+
+    @cached_property
+    def _masses(self) -> tuple[float, ...]:
+        return self._times.masses(self._typical_seconds)
+
+    @cached_property
+    def _dues(self) -> list[float]:
+        """The integral of sqrt(h / 2c) from 0 to each of EDGES."""
+        dues = [0.0]
+        for i in range(BINS):
+            dues.append(dues[-1] + self._gain(i, self._survivals[i], self._survivals[i + 1]))
+        return dues
+
+    def _gain(self, i: int, high: float, low: float) -> float:
+        """The integral within bin i while the survival falls from `high` to `low`: of sqrt(d / S), dS = -d dt."""
+        density = self._masses[i] / (EDGES[i + 1] - EDGES[i])
+        if density <= 0:
+            return 0.0
+        return math.sqrt(2 / (POLL_WORTH_SECONDS * density)) * (math.sqrt(high) - math.sqrt(low))
 
     def _survival(self, t: float) -> float:
-        if t <= 0:
-            return 1.0
-        z = math.log(t / self.typical_seconds) / SIGMA
-        lognormal = 0.5 * math.erfc(z / math.sqrt(2))
-        return (1 - _SHARE_AT_ANY_TIME) * lognormal + _SHARE_AT_ANY_TIME * math.exp(-t / self.typical_seconds)
+        i = bisect_right(EDGES, t) - 1
+        if i >= BINS:
+            return 0.0
+        share = (t - EDGES[i]) / (EDGES[i + 1] - EDGES[i])
+        return self._survivals[i] + share * (self._survivals[i + 1] - self._survivals[i])
+
+    def _due(self, t: float) -> float:
+        i = min(bisect_right(EDGES, t) - 1, BINS - 1)
+        return self._dues[i] + self._gain(i, self._survivals[i], self._survival(t))
+
+    def _moment(self, due: float) -> float:
+        """The time at which the integral reaches `due`; infinite when it never does."""
+        if due >= self._dues[-1]:
+            return math.inf
+        i = bisect_right(self._dues, max(0.0, due)) - 1
+        width = EDGES[i + 1] - EDGES[i]
+        density = self._masses[i] / width
+        root = math.sqrt(self._survivals[i]) - (due - self._dues[i]) * math.sqrt(POLL_WORTH_SECONDS * density / 2)
+        return EDGES[i] + (self._survivals[i] - max(0.0, root) ** 2) / density
+
+
+def phase_of(job_id: str) -> float:
+    """A number from 0 to 1 that is the job's own."""
+    return zlib.crc32(job_id.encode()) / 2**32
 
 
 def full_jitter(tries: int, random: Callable[[], float], base_seconds: float = 2, cap_seconds: float = 60) -> int:

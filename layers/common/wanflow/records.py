@@ -22,6 +22,7 @@ from wanflow.jobs import (
     OPEN_SHARDS,
     Attempt,
     AttemptState,
+    EndSeen,
     Job,
     Lane,
     Status,
@@ -260,10 +261,17 @@ class JobRecords:
         self._set(job_id, changes, "size(attempts) = :count", {":count": attempt.number})
 
     def attempt_ended(
-        self, job_id: str, attempt: Attempt, failure: ErrorInfo | None = None, *, was: AttemptState = "submitting"
+        self,
+        job_id: str,
+        attempt: Attempt,
+        failure: ErrorInfo | None = None,
+        *,
+        was: AttemptState = "submitting",
+        end_seen: EndSeen | None = None,
     ) -> None:
         """Note how an attempt ended, and with `failure` that its job is to end for it."""
-        self._move_attempt(job_id, attempt, {"failure": failure.as_dict()} if failure else {}, was=was)
+        changes = {"failure": failure.as_dict()} if failure else {}
+        self._move_attempt(job_id, attempt, {**changes, **_end_seen_item(end_seen)}, was=was)
 
     # --- A job's running -----------------------------------------------------------------------------------------
 
@@ -274,9 +282,9 @@ class JobRecords:
     def poll_unclear(self, job_id: str, error: ErrorInfo) -> None:
         self._move(job_id, {"last_poll_error": error.as_dict()})
 
-    def task_completed(self, job_id: str, result: dict[str, Any]) -> None:
+    def task_completed(self, job_id: str, result: dict[str, Any], end_seen: EndSeen | None = None) -> None:
         """Keep the provider's answer: the links to fetch, the usage to book."""
-        self._set(job_id, {"result": to_json(result)}, "attribute_exists(pk)", {})
+        self._set(job_id, {"result": to_json(result), **_end_seen_item(end_seen)}, "attribute_exists(pk)", {})
 
     def videos_stored(self, job_id: str, videos: list[StoredVideo]) -> None:
         items = [{"key": v.key, "bytes": v.bytes, "sha256": v.sha256} for v in videos]
@@ -488,6 +496,12 @@ class JobRecords:
                 )
         except aws.ConditionFailed as error:
             raise RecordChanged(f"job {job_id} moved on meanwhile") from error
+
+
+def _end_seen_item(end_seen: EndSeen | None) -> dict[str, Any]:
+    if end_seen is None:
+        return {}
+    return {"end_seen": [Decimal(f"{seconds:.3f}") for seconds in (end_seen.after_seconds, end_seen.by_seconds)]}
 
 
 def _attempt_item(attempt: Attempt) -> dict[str, Any]:

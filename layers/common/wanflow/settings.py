@@ -26,14 +26,13 @@ class StoreSettings:
 
 @dataclass(frozen=True, slots=True)
 class AcceptSettings:
-    """What accepting a job needs: US dollars a second of video, seconds of a typical render, budgets (0: off).
+    """What accepting a job needs: US dollars a second of video, budgets (0: off).
 
     The Wan API's root tells a local stack, whose callbacks may lead to loopback.
     """
 
     price_720p_per_second: Decimal
     price_1080p_per_second: Decimal
-    typical_render_seconds: int
     max_cost_per_job_usd: Decimal
     daily_budget_usd: Decimal
     daily_budget_per_owner_usd: Decimal
@@ -86,6 +85,13 @@ class ReconcileSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class PollSettings:
+    """What the poll schedule needs: the documented median, in seconds."""
+
+    typical_render_seconds: int
+
+
+@dataclass(frozen=True, slots=True)
 class CallbackSettings:
     """What handing webhooks over needs."""
 
@@ -115,7 +121,6 @@ class WanSettings:
     max_queue_seconds: int
     max_generation_attempts: int
     on_unknown_submit: Literal["fail", "resubmit"]
-    typical_render_seconds: int
 
 
 def load(kind: type[T], environ: Mapping[str, str]) -> T:

@@ -14,9 +14,9 @@ from wanflow.callbacks import CallbackRule, is_loopback
 from wanflow.clock import utc_now
 from wanflow.executions import Executions
 from wanflow.files import Files
-from wanflow.polling import PollSchedule
 from wanflow.pricing import Prices
 from wanflow.records import JobRecords
+from wanflow.render_statistics import RenderStatistics
 from wanflow.settings import (
     AcceptSettings,
     ApiSettings,
@@ -24,6 +24,7 @@ from wanflow.settings import (
     CallbackSettings,
     ConsoleSettings,
     ExecutionSettings,
+    PollSettings,
     ReconcileSettings,
     SlotSettings,
     StoreSettings,
@@ -90,6 +91,18 @@ def _gate_and_slots() -> "tuple[SubmitGate, Slots]":
     return gate, slots
 
 
+@cache
+def _render_statistics() -> RenderStatistics:
+    settings = load(PollSettings, os.environ)
+    return RenderStatistics(
+        aws.dynamodb,
+        _table_name(),
+        typical_seconds=settings.typical_render_seconds,
+        clock=utc_now,
+        monotonic=time.monotonic,
+    )
+
+
 def _callbacks(wan_api_base_url: str) -> CallbackRule:
     return CallbackRule(loopback=is_loopback(wan_api_base_url))
 
@@ -132,7 +145,7 @@ def api() -> "Api":
         Owners(aws.dynamodb, _table_name(), time.monotonic),
         records,
         files,
-        schedule=PollSchedule(_settings().typical_render_seconds),
+        render_statistics=_render_statistics(),
         cors_origins=load(ApiSettings, os.environ).cors_origins,
         clock=utc_now,
     )
@@ -206,7 +219,7 @@ def workflow() -> "Workflow":
         ReferenceDelivery(files, settings.reference_delivery),
         slots,
         gate,
-        schedule=PollSchedule(settings.typical_render_seconds),
+        render_statistics=_render_statistics(),
         rules=Rules(
             job_deadline_seconds=settings.job_deadline_seconds,
             max_queue_seconds=settings.max_queue_seconds,
@@ -226,7 +239,7 @@ def finisher() -> "Finisher":
     records, files = _stores()
     _, slots = _gate_and_slots()
     webhooks = WebhookQueue(aws.sqs, load(CallbackSettings, os.environ).webhook_queue_url)
-    return Finisher(records, files, slots, aws.eventbridge, webhooks)
+    return Finisher(records, files, slots, aws.eventbridge, webhooks, _render_statistics())
 
 
 @cache

@@ -16,9 +16,10 @@ from wanflow.delivery import ReferenceDelivery, ReferenceLost
 from wanflow.errors import AwsUnavailable, DownloadFailed, ErrorInfo, RecordChanged
 from wanflow.files import Files, video_key
 from wanflow.gate import GateState, SubmitGate
-from wanflow.jobs import Attempt, Job, StoredVideo
-from wanflow.polling import PollSchedule, full_jitter
+from wanflow.jobs import Attempt, AttemptState, EndSeen, Job, StoredVideo
+from wanflow.polling import full_jitter, phase_of
 from wanflow.records import JobRecords
+from wanflow.render_statistics import RenderStatistics
 from wanflow.slots import Slots, ticket_of
 from wanflow.wan_client import (
     GENERATION_FAILED_CODES,
@@ -88,7 +89,7 @@ class Workflow:
         slots: Slots,
         gate: SubmitGate,
         *,
-        schedule: PollSchedule,
+        render_statistics: RenderStatistics,
         rules: Rules,
         clock: Clock,
         random: Callable[[], float],
@@ -99,7 +100,7 @@ class Workflow:
         self._delivery = delivery
         self._slots = slots
         self._gate = gate
-        self._schedule = schedule
+        self._render_statistics = render_statistics
         self._rules = rules
         self._clock = clock
         self._random = random
@@ -174,7 +175,7 @@ class Workflow:
         with self._noting_late(job, submitted):
             self._records.task_submitted(job.id, attempt, task.task_id, deadline)
         self._note_provider_is_well(gate)
-        return Step(job.id, "poll", self._schedule.wait_seconds(0, deadline), polls)
+        return Step(job.id, "poll", self._wait_seconds(job, 0, deadline), polls)
 
     @contextmanager
     def _noting_late(self, job: Job, attempt: Attempt) -> Iterator[None]:
@@ -243,8 +244,12 @@ class Workflow:
 
     # --- Poll Task -----------------------------------------------------------------------------------------------
 
-    def poll_task(self, job_id: str, polls: int = 0) -> Step:
-        """Ask once how the task is. The deadline is decided here; a poll that fails never abandons a task before it."""
+    def poll_task(self, job_id: str, polls: int = 0, waited_seconds: int = 0) -> Step:
+        """Ask once how the task is. The deadline is decided here; a poll that fails never abandons a task before it.
+
+        Args:
+            waited_seconds: since the poll or submit before, 0 when that is not known.
+        """
         job = self._records.get(job_id)
         attempt = job.last_attempt
         if job.is_final or job.failure or attempt is None or attempt.task_id is None:
@@ -263,29 +268,39 @@ class Workflow:
         except PollUnclear as error:
             return self._ask_again(job, polls, error)
         logger.info("task polled", extra={"job_id": job_id, "status": task.status, "polls": polls})
-        return self._after_poll(job, attempt, task, polls)
+        return self._after_poll(job, attempt, task, polls, waited_seconds)
 
-    def _after_poll(self, job: Job, attempt: Attempt, task: WanTask, polls: int) -> Step:
+    def _after_poll(self, job: Job, attempt: Attempt, task: WanTask, polls: int, waited_seconds: int) -> Step:
         if task.state == "completed" and task.result is not None:
-            self._records.task_completed(job.id, task.result)
-            metrics.record(metrics.RENDER_TIME, self._seconds_since(job.submitted_at or job.created_at))
+            self._records.task_completed(job.id, task.result, self._end_seen(job, waited_seconds))
+            metrics.record(metrics.RENDER_TIME, self._elapsed_seconds(job))
             return Step(job.id, "store", polls=polls)
         if task.state == "failed" and task.error is not None:
             if task.error.code in GENERATION_FAILED_CODES:
                 failed = replace(attempt, state="failed", error=task.error)
-                return self._generation_failed(job, failed, polls, was_submitted=True)
+                end_seen = self._end_seen(job, waited_seconds)
+                return self._generation_failed(job, failed, polls, was="submitted", end_seen=end_seen)
             failed = replace(attempt, state="failed", error=task.error)
-            self._records.attempt_ended(job.id, failed, task.error, was="submitted")
+            end_seen = self._end_seen(job, waited_seconds)
+            self._records.attempt_ended(job.id, failed, task.error, was="submitted", end_seen=end_seen)
             return Step(job.id, "finish", polls=polls)
         if task.status not in {"queued", "processing"}:
             logger.warning("unknown task status", extra={"job_id": job.id, "status": task.status[:40]})
         return self._ask_again(job, polls)
 
-    def _generation_failed(self, job: Job, failed: Attempt, polls: int, *, was_submitted: bool = False) -> Step:
+    def _generation_failed(
+        self,
+        job: Job,
+        failed: Attempt,
+        polls: int,
+        *,
+        was: AttemptState = "submitting",
+        end_seen: EndSeen | None = None,
+    ) -> Step:
         """The task is over and unpaid: a fresh one, as long as the parameter allows."""
         allowed = self._may_submit_again(failed)
         failure = None if allowed else failed.error
-        self._records.attempt_ended(job.id, failed, failure, was="submitted" if was_submitted else "submitting")
+        self._records.attempt_ended(job.id, failed, failure, was=was, end_seen=end_seen)
         return self._submit_after(job, failed, polls) if allowed else Step(job.id, "finish", polls=polls)
 
     def _ask_again(self, job: Job, polls: int, unclear: PollUnclear | None = None) -> Step:
@@ -368,9 +383,24 @@ class Workflow:
     # --- Shared --------------------------------------------------------------------------------------------------
 
     def _poll_after(self, job: Job, polls: int, retry_after_seconds: int | None = None) -> Step:
-        elapsed = self._seconds_since(job.submitted_at or job.created_at)
-        wait = self._schedule.wait_seconds(elapsed, self._remaining_seconds(job), retry_after_seconds)
+        wait = self._wait_seconds(job, self._elapsed_seconds(job), self._remaining_seconds(job), retry_after_seconds)
         return Step(job.id, "poll", wait, polls)
+
+    def _wait_seconds(
+        self, job: Job, elapsed_seconds: float, remaining_seconds: float, retry_after_seconds: int | None = None
+    ) -> int:
+        schedule = self._render_statistics.schedule(job)
+        return schedule.wait_seconds(elapsed_seconds, remaining_seconds, retry_after_seconds, phase=phase_of(job.id))
+
+    def _elapsed_seconds(self, job: Job) -> float:
+        return self._seconds_since(job.submitted_at or job.created_at)
+
+    def _end_seen(self, job: Job, waited_seconds: int) -> EndSeen | None:
+        """When the task ended, as far as polls can tell; None when one of them had no answer."""
+        if job.last_poll_error is not None:
+            return None
+        elapsed = max(0.0, self._elapsed_seconds(job))
+        return EndSeen(max(0.0, elapsed - waited_seconds) if waited_seconds else 0.0, elapsed)
 
     def _submit_after(self, job: Job, attempt: Attempt, polls: int) -> Step:
         wait = full_jitter(attempt.number, self._random, base_seconds=_RESUBMIT_BASE_SECONDS)
