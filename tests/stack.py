@@ -22,7 +22,13 @@ WEBHOOK_KEY = "MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"  # as the stack makes it: witho
 OWNER = "key-id-of-alice"
 
 # Attributes of a table that change nothing for a test, or that moto takes by a call of their own.
-_TABLE_EXTRAS = {"PointInTimeRecoverySpecification", "SSESpecification", "TimeToLiveSpecification", "Tags"}
+_TABLE_EXTRAS = {
+    "DeletionProtectionEnabled",
+    "PointInTimeRecoverySpecification",
+    "SSESpecification",
+    "TimeToLiveSpecification",
+    "Tags",
+}
 
 
 def clear_clients() -> None:

@@ -19,9 +19,11 @@ _ARNS = {
     "AWS::Serverless::Function": f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:{{}}",
     "AWS::Serverless::StateMachine": f"arn:aws:states:{REGION}:{ACCOUNT}:stateMachine:{{}}",
     "AWS::SecretsManager::Secret": f"arn:aws:secretsmanager:{REGION}:{ACCOUNT}:secret:{{}}",
+    "AWS::SNS::Topic": f"arn:aws:sns:{REGION}:{ACCOUNT}:{{}}",
+    "AWS::CloudWatch::Alarm": f"arn:aws:cloudwatch:{REGION}:{ACCOUNT}:alarm:{{}}",
 }
 # `!Ref` of these gives the ARN, of the others the name (Template Reference, Return values).
-_REF_IS_ARN = {"AWS::Serverless::StateMachine", "AWS::SecretsManager::Secret"}
+_REF_IS_ARN = {"AWS::Serverless::StateMachine", "AWS::SecretsManager::Secret", "AWS::SNS::Topic"}
 _PSEUDO = {
     "AWS::Region": REGION,
     "AWS::AccountId": ACCOUNT,
@@ -173,7 +175,8 @@ class Template:
                 return str(given[name])
             return self._get_att(name.split(".", 1)) if "." in name else str(self.ref(name))
 
-        return re.sub(r"\$\{([\w:.]+)\}", value, text)
+        # `${!x}` is how `Sub` writes a `${x}` that is to stay.
+        return re.sub(r"\$\{([\w:.]+)\}", value, text).replace("${!", "${")
 
     def _if(self, argument: list[Any]) -> Any:
         condition, yes, no = argument

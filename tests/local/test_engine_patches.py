@@ -106,3 +106,40 @@ def test_no_function_runs_more_often_at_once_than_it_may(tmp_path: Path) -> None
     assert [answer["body"] for answer in answers] == list(range(6))
     assert most == 2
     assert sorted((tmp_path / "f.log").read_text().splitlines()) == [f"event {n}" for n in range(6)]
+
+
+def provisioners() -> Any:
+    def record(name: str, properties: dict[str, Any]) -> dict[str, Any]:
+        assert "Metrics" not in properties
+        return {"AlarmName": name, "MetricName": properties["MetricName"], "Period": properties["Period"]}
+
+    return nameless(_cw_metric_alarm_record=record, _RESOURCE_HANDLERS={"AWS::CloudWatch::Alarm": {}})
+
+
+def test_an_alarm_on_several_metrics_watches_the_first() -> None:
+    engine = provisioners()
+    engine_patches.take_in_what_watches(engine)
+    first = {"Metric": {"Namespace": "AWS/Lambda", "MetricName": "Errors"}, "Period": 300, "Stat": "Sum"}
+
+    alarm = engine._cw_metric_alarm_record("a", {"Metrics": [{"Expression": "x"}, {"MetricStat": first}]})
+
+    assert alarm == {"AlarmName": "a", "MetricName": "Errors", "Period": 300}
+    plain = {"MetricName": "Throttles", "Period": 60}
+    assert engine._cw_metric_alarm_record("b", plain)["MetricName"] == "Throttles"
+
+
+def test_a_saved_query_is_noted_and_kept() -> None:
+    engine = provisioners()
+    engine_patches.take_in_what_watches(engine)
+    handler = engine._RESOURCE_HANDLERS["AWS::Logs::QueryDefinition"]
+
+    identity, attributes = handler["create"]("SpendQuery", {}, "wanflow")
+
+    assert attributes == {"QueryDefinitionId": identity}
+    assert handler["update"](identity, {}, {}, "wanflow") == (identity, attributes)
+    assert handler["delete"](identity, {}) is None
+
+
+def test_alarms_that_are_made_otherwise_stop_the_engine() -> None:
+    with pytest.raises(EngineChangedError, match="handlers"):
+        engine_patches.take_in_what_watches(nameless(_cw_metric_alarm_record=print, _RESOURCE_HANDLERS={}))

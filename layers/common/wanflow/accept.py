@@ -150,7 +150,8 @@ class Intake:
         if self._create(job):
             metrics.record(metrics.JOBS_ACCEPTED)
             metrics.record(metrics.COST_RESERVED, job.estimate_usd)
-            logger.info("job accepted", extra={"job_id": job.id, "owner": job.owner, "source": job.source.kind})
+            told = {"owner": job.owner, "source": job.source.kind, "estimate_usd": float(job.estimate_usd)}
+            logger.info("job accepted", extra={"job_id": job.id, **told})
             return Accepted(job, is_new=True)
         original = self._records.get(job.id)
         if original.fingerprint != job.fingerprint:
