@@ -7,8 +7,8 @@ VENV := .venv/bin
 UV := $(VENV)/uv
 ENVS := .local/envs
 SETUP := .venv/.installed $(ENVS)/engine/.installed $(ENVS)/sam/.installed
-# The tests also run the built functions as AWS's own images do.
-TEST_SETUP := $(SETUP) $(ENVS)/runtime/.installed
+# The tests also run the built functions as AWS's own images do, and the documentation's commands by the AWS CLI.
+TEST_SETUP := $(SETUP) $(ENVS)/runtime/.installed $(ENVS)/aws/.installed
 LOCK := $(UV) pip compile --quiet --no-annotate --no-header --universal --python-version 3.11
 
 # The demo calls the API by the client.
@@ -58,7 +58,7 @@ bench: $(SETUP) ## Run every benchmark beside its baseline and write docs/perfor
 	@exec $(VENV)/python -m benchmarks $(ARGS)
 
 .PHONY: check
-check: $(SETUP) ## Lint, types, template, workflow, documentation
+check: $(TEST_SETUP) ## Lint, types, template, workflow, documentation
 	$(VENV)/ruff check .
 	$(VENV)/ruff format --check .
 	$(VENV)/mypy layers/common/wanflow mock_server functions local client/wanflow_client benchmarks
@@ -80,7 +80,7 @@ setup: $(TEST_SETUP) ## Install what the other commands need (they do it by them
 .PHONY: lock
 lock: .venv/.installed ## Pin the newest versions that requirements/*.in allow
 	$(LOCK) --upgrade -o layers/common/requirements.txt requirements/layer.in
-	for list in dev engine sam runtime; do $(LOCK) --upgrade -o requirements/$$list.txt requirements/$$list.in || exit; done
+	for list in dev engine sam runtime aws; do $(LOCK) --upgrade -o requirements/$$list.txt requirements/$$list.in || exit; done
 
 .PHONY: clean
 clean: ## Delete everything that was made here: environments, builds, logs, videos

@@ -62,6 +62,10 @@ class Settings:
     def endpoints_file(self) -> Path:
         return self.state_dir / "endpoints.json"
 
+    @property
+    def shell_file(self) -> Path:
+        return self.state_dir / "env"
+
     @classmethod
     def from_environment(cls, environ: Mapping[str, str] = os.environ) -> Settings:
         mock_port = port(environ, MOCK_PORT_VARIABLE, 8787)

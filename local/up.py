@@ -5,19 +5,20 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import shlex
 import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
 from local.deploy import Endpoints
-from local.settings import ROOT, Settings
+from local.settings import ROOT, STACK_NAME, Settings
 from local.stack import Stack, local_stack
 
 
 def main(_arguments: list[str]) -> int:
     settings = Settings.from_environment()
-    with local_stack(settings) as stack, endpoints_file(stack):
+    with local_stack(settings) as stack, endpoints_files(stack):
         print(welcome(stack.endpoints, settings), flush=True)
         try:
             while True:
@@ -28,15 +29,37 @@ def main(_arguments: list[str]) -> int:
 
 
 @contextlib.contextmanager
-def endpoints_file(stack: Stack) -> Iterator[None]:
-    """The file is there exactly as long as the stack answers."""
-    path = stack.settings.endpoints_file
-    stack.children.delete_at_end(path)
-    write_private(path, json.dumps(stack.endpoints.as_dict(), indent=2) + "\n")
+def endpoints_files(stack: Stack) -> Iterator[None]:
+    """The files are there exactly as long as the stack answers."""
+    files = {
+        stack.settings.shell_file: shell_variables(stack),
+        stack.settings.endpoints_file: json.dumps(stack.endpoints.as_dict(), indent=2) + "\n",
+    }
+    for path, text in files.items():
+        stack.children.delete_at_end(path)
+        write_private(path, text)
     try:
         yield
     finally:
-        path.unlink(missing_ok=True)
+        for path in files:
+            path.unlink(missing_ok=True)
+
+
+def shell_variables(stack: Stack) -> str:
+    """What a shell sources so that the commands of the documentation work on this stack as on a deployed one."""
+    endpoints = stack.endpoints
+    variables = {
+        "API_URL": endpoints.api_url,
+        "API_KEY": endpoints.api_key,
+        "BUCKET": endpoints.bucket,
+        "STACK": STACK_NAME,
+        "AWS_ENDPOINT_URL": endpoints.aws_endpoint,
+        "AWS_DEFAULT_REGION": endpoints.region,
+        # Any will do.
+        "AWS_ACCESS_KEY_ID": "local",
+        "AWS_SECRET_ACCESS_KEY": "local",
+    }
+    return "".join(f"export {name}={shlex.quote(value)}\n" for name, value in variables.items())
 
 
 def write_private(path: Path, text: str) -> None:
@@ -70,6 +93,7 @@ Wanflow is up. Ctrl-C stops it and forgets everything.
   webhooks     {endpoints.webhook_secret}  (signs them)
 
 All of this is in {shown(settings.endpoints_file)}; the functions log to {shown(settings.log_dir)}/.
+`. {shown(settings.shell_file)}` in another shell makes variables of it: every command of the documentation works there.
 
 Make a video, then ask for it by the id in the answer:
 

@@ -34,6 +34,10 @@ class Make:
     def endpoints_file(self) -> Path:
         return self.state / "endpoints.json"
 
+    @property
+    def shell_file(self) -> Path:
+        return self.state / "env"
+
     def listens(self, *ports: int) -> bool:
         assert self.process.poll() is None, self.output.read_text()
         return all(port_is_open(port) for port in ports or self.ports)
@@ -106,6 +110,7 @@ def ends_wholly(make: Make, family: set[int]) -> None:
     eventually(lambda: not any(map(process_exists, family)), "every process of the stack is gone")
     assert not any(port_is_open(port) for port in make.ports)
     assert not make.endpoints_file.exists()
+    assert not make.shell_file.exists()
 
 
 @pytest.mark.parametrize("times", [1, 2])
@@ -125,18 +130,21 @@ def test_a_signal_while_the_stack_starts_leaves_nothing_behind(
 
 
 @pytest.mark.timeout(300)
-def test_the_endpoints_file_is_there_exactly_while_the_stack_answers(make: Make) -> None:
+def test_the_endpoints_files_are_there_exactly_while_the_stack_answers(make: Make) -> None:
     eventually(make.endpoints_file.exists, "the stack is up", patience_seconds=240)
     endpoints = json.loads(make.endpoints_file.read_text())
     answer = requests.get(
         f"{endpoints['api_url']}/videos/none", headers={"x-api-key": endpoints["api_key"]}, timeout=60
     )
+    script = f'. {make.shell_file}; echo "$API_URL $API_KEY"'
+    sourced = subprocess.run(["sh", "-c", script], capture_output=True, text=True, check=True)
     family = make.descendants()
     shown = make.output.read_text()
 
     make.signal(signal.SIGTERM, group=False)
 
     assert answer.status_code == 404
+    assert sourced.stdout.split() == [endpoints["api_url"], endpoints["api_key"]]
     assert set(endpoints) >= {
         "api_url",
         "api_key",

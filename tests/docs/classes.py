@@ -1,0 +1,43 @@
+"""What is done with each `sh` block of the documentation. A block that stands in neither table fails the tests.
+
+A block's key is its page, the heading above it, and from the second `sh` block below that heading on its number there.
+"""
+
+RUN = {
+    "README.md#ask-for-a-video",
+    "README.md#ask-for-a-video/2",
+    "README.md#ask-for-a-video/3",
+    "README.md#or-drop-a-file-into-s3",
+    "README.md#or-drop-a-file-into-s3/2",
+    "README.md#or-drop-a-file-into-s3/3",
+    "README.md#deploy-to-aws/2",
+    "client/README.md#command",
+    "docs/events.md#webhooks",
+    "docs/events.md#the-secret",
+    "docs/events.md#the-secret/2",
+    "docs/events.md#the-secret/3",
+    "docs/events.md#replay",
+    "docs/local-stack.md#how-does-it-run-on-my-machine",
+    "docs/operations.md#how-do-i-run-it",
+    "docs/operations.md#what-became-of-a-job",
+    "docs/operations.md#stop-submits-and-go-on",
+    "docs/operations.md#stop-submits-and-go-on/2",
+    "docs/operations.md#stop-submits-and-go-on/3",
+    "docs/operations.md#lost-events",
+    "docs/operations.md#lost-events/2",
+    "docs/operations.md#lost-events/3",
+    "mock_server/README.md#the-mock-wan-server/2",
+    "mock_server/README.md#scenarios",
+}
+"""Typed as they stand, into a real shell, against the local stack or the mock: tests/e2e/test_docs.py."""
+
+CHECKED = {
+    "README.md#two-commands": "minutes; tests/e2e/test_demo.py runs `make demo`, and `make test` is what runs this",
+    "README.md#deploy-to-aws": "asks questions and needs an account; every local stack is built and deployed by sam",
+    "README.md#develop": "minutes",
+    "client/README.md#wanflow-client": "asks the package index; RUN's `wanflow` is installed from client/ without it",
+    "docs/events.md#replay/2": "the local engine has no StartMessageMoveTask",
+    "docs/local-stack.md#how-does-it-run-on-my-machine/2": "tests/local/test_lifecycle.py does it",
+    "mock_server/README.md#the-mock-wan-server": "servers that do not end, and Docker; tests/mock/test_mock_package.py",
+}
+"""Looked up, not run, and why. All commands of all pages are looked up, see tools.py: options, targets, files exist."""
