@@ -116,7 +116,7 @@ def _fine(_words: tuple[str, ...]) -> str:
     return ""
 
 
-_OF_EVERY_SHELL = ". cat cd cp curl date echo eval export grep openssl sed sleep".split()
+_OF_EVERY_SHELL = [".", "cat", "cd", "cp", "curl", "date", "echo", "eval", "export", "grep", "openssl", "sed", "sleep"]
 
 PROGRAMS: dict[str, Callable[[tuple[str, ...]], str]] = {
     "make": _make,
