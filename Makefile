@@ -58,11 +58,12 @@ bench: $(SETUP) ## Run every benchmark beside its baseline and write docs/perfor
 	@exec $(VENV)/python -m benchmarks $(ARGS)
 
 .PHONY: check
-check: $(TEST_SETUP) ## Lint, types, template, workflow, documentation
+check: $(TEST_SETUP) $(ENVS)/checkov/.installed ## Lint, types, template, workflow, documentation
 	$(VENV)/ruff check .
 	$(VENV)/ruff format --check .
 	$(VENV)/mypy layers/common/wanflow mock_server functions local client/wanflow_client benchmarks
 	$(VENV)/cfn-lint template.yaml
+	$(ENVS)/checkov/bin/checkov --config-file .checkov.yaml
 	$(VENV)/python -m local.lint_workflows statemachine/*.asl.json
 	$(VENV)/python -m pytest -q tests/local/test_substitutions.py tests/docs
 
@@ -80,7 +81,7 @@ setup: $(TEST_SETUP) ## Install what the other commands need (they do it by them
 .PHONY: lock
 lock: .venv/.installed ## Pin the newest versions that requirements/*.in allow
 	$(LOCK) --upgrade -o layers/common/requirements.txt requirements/layer.in
-	for list in dev engine sam runtime aws; do $(LOCK) --upgrade -o requirements/$$list.txt requirements/$$list.in || exit; done
+	for list in dev engine sam runtime aws checkov; do $(LOCK) --upgrade -o requirements/$$list.txt requirements/$$list.in || exit; done
 
 .PHONY: clean
 clean: ## Delete everything that was made here: environments, builds, logs, videos
