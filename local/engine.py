@@ -32,6 +32,7 @@ def patch(runtime: Any) -> None:
     engine_patches.share_layers(runtime, lambda_service, Path(os.environ["TMPDIR"]) / "layers")
     engine_patches.fail_sleepers(service(".stepfunctions"))
     engine_patches.obey_max_concurrency_path(service(".stepfunctions"))
+    engine_patches.move_dead_letters(service(".sqs"))
     engine_patches.name_the_api_key(api_gateway)
     engine_patches.read_gateway_responses(api_gateway)
     engine_patches.compress_answers(api_gateway)

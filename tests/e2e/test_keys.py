@@ -9,14 +9,14 @@ import pytest
 import requests
 
 from local.settings import ROOT, STATE_VARIABLE
-from local.up import endpoints_file
+from local.up import endpoints_files
 from tests.e2e.wanflow import Wanflow, marker
 
 
 @pytest.fixture
 def _found(wanflow: Wanflow) -> Iterator[None]:
     """As `make up` leaves it: the commands find the stack by its file."""
-    with endpoints_file(wanflow.stack):
+    with endpoints_files(wanflow.stack):
         yield
 
 

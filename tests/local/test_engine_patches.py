@@ -55,6 +55,7 @@ def test_an_ordinary_answer_stays_what_it_is() -> None:
     [
         lambda: engine_patches.cap_workers(nameless(), 2, Path()),
         lambda: engine_patches.fail_sleepers(nameless()),
+        lambda: engine_patches.move_dead_letters(nameless()),
         lambda: engine_patches.name_the_api_key(nameless()),
         lambda: engine_patches.obey_max_concurrency_path(nameless()),
         lambda: engine_patches.read_gateway_responses(nameless()),
