@@ -2,6 +2,7 @@
 
 import hashlib
 
+import pytest
 import requests
 
 from tests.e2e.wanflow import Wanflow, jpeg, marker, picture, read_video
@@ -127,3 +128,109 @@ def test_unknown_jobs_and_paths_are_not_found(wanflow: Wanflow) -> None:
 
         assert answer.status_code == 404
         assert answer.json()["error"]["code"] == "not_found"
+
+
+# --- Cancel, delete, list --------------------------------------------------------------------------------------------
+
+
+def test_an_ended_job_can_be_deleted_and_not_canceled(wanflow: Wanflow) -> None:
+    document = wanflow.wait(wanflow.create("character1 vanishes"))
+    url = f"{wanflow.url}/videos/{document['id']}"
+
+    canceled = wanflow.http.delete(url, timeout=60)
+    purged = wanflow.until_settled(lambda: wanflow.http.delete(url, params={"purge": "true"}, timeout=60))
+
+    assert (canceled.status_code, canceled.json()["error"]["code"]) == (409, "conflict")
+    assert (purged.status_code, purged.content) == (204, b"")
+    assert wanflow.http.get(url, timeout=60).status_code == 404
+    assert wanflow.http.delete(url, params={"purge": "true"}, timeout=60).status_code == 404
+    kept = wanflow.s3.list_objects_v2(Bucket=wanflow.bucket, Prefix=f"videos/{document['id']}")
+    assert kept["KeyCount"] == 0
+    assert requests.get(document["output"][0]["content"][0]["url"], timeout=60).status_code == 404
+
+
+def test_a_running_job_can_be_canceled_and_not_deleted(wanflow: Wanflow) -> None:
+    url = f"{wanflow.url}/videos/{wanflow.create('character1 hesitates')}"
+
+    purged = wanflow.http.delete(url, params={"purge": "true"}, timeout=60)
+    misspelled = wanflow.http.delete(url, params={"purg": "true"}, timeout=60)
+    canceled = wanflow.http.delete(url, timeout=60)
+
+    assert (purged.status_code, purged.json()["error"]["code"]) == (409, "conflict")
+    assert (misspelled.status_code, misspelled.json()["error"]["violations"][0]["field"]) == (400, "purg")
+    assert canceled.status_code == 202
+    assert wanflow.wait(url.rsplit("/", 1)[1])["status"] == "canceled"
+
+
+def test_a_list_stays_what_it_was_while_jobs_are_added(wanflow: Wanflow) -> None:
+    caller = wanflow.as_owner(marker())
+    fails = "character1 queues up [[mock:001028001]]"
+    first = [caller.create(fails) for _ in range(5)]
+    pages = [caller.videos(limit="2")]
+    added = [caller.create(fails) for _ in range(2)]
+
+    while pages[-1]["next_cursor"]:
+        pages.append(caller.videos(limit="2", cursor=pages[-1]["next_cursor"]))
+
+    assert [job["id"] for page in pages for job in page["videos"]] == first[::-1]
+    everything = [job["id"] for job in caller.videos()["videos"]]
+    assert everything == added[::-1] + first[::-1]
+    assert {caller.wait(job_id)["status"] for job_id in everything} == {"failed"}
+    assert [job["id"] for job in caller.videos(status="failed")["videos"]] == everything
+    assert caller.videos(status="queued") == {"videos": [], "next_cursor": None}
+
+
+# --- Estimates and uploads -------------------------------------------------------------------------------------------
+
+
+def test_an_estimate_tells_the_price_and_every_broken_rule_and_pays_nothing(wanflow: Wanflow) -> None:
+    scene = marker()
+    good, bad = wanflow.request(f"character1 asks, {scene}", duration=7), wanflow.request("", size="1920*1080", seed=-1)
+
+    answers = [wanflow.http.post(f"{wanflow.url}/estimates", json=each, timeout=60) for each in (good, bad)]
+
+    assert [answer.status_code for answer in answers] == [200, 200]
+    told = [answer.json() for answer in answers]
+    assert told[0] == {"cost_usd": "0.70", "tier": "720P", "seconds": 7, "warnings": [], "violations": []}
+    assert [each["field"] for each in told[1]["violations"]] == ["input.prompt", "parameters.seed"]
+    assert (told[1]["cost_usd"], told[1]["tier"]) == ("0.30", "1080P")
+    assert wanflow.submits(scene) == []
+
+
+@pytest.mark.parametrize(
+    ("changes", "more_bytes", "status", "code"),
+    [
+        ({"Content-Type": "text/html"}, 0, 403, "AccessDenied"),
+        ({"key": "uploads/somebody/else.jpg"}, 0, 403, "AccessDenied"),
+        ({"key": "inbox/request.json"}, 0, 403, "AccessDenied"),
+        ({}, 1, 400, "EntityTooLarge"),
+    ],
+    ids=["another type", "another's prefix", "the inbox", "a byte too many"],
+)
+def test_a_presigned_form_is_for_one_file_of_its_type_size_and_place(
+    wanflow: Wanflow, changes: dict[str, str], more_bytes: int, status: int, code: str
+) -> None:
+    asked = {"content_type": "image/jpeg", "bytes": 1000}
+    form = wanflow.http.post(f"{wanflow.url}/uploads", json=asked, timeout=60).json()
+    content = b"a" * (1000 + more_bytes)
+
+    sent = requests.post(form["url"], data={**form["fields"], **changes}, files={"file": content}, timeout=60)
+
+    assert (sent.status_code, f"<Code>{code}</Code>" in sent.text) == (status, True)
+
+
+@pytest.mark.parametrize(
+    ("asked", "field"),
+    [
+        ({"content_type": "image/gif", "bytes": 1000}, "content_type"),
+        ({"content_type": "image/png", "bytes": 20_000_000}, "bytes"),
+        ({"content_type": "image/png", "bytes": 1000, "name": "../x"}, "name"),
+    ],
+)
+def test_no_form_is_made_for_what_the_provider_does_not_take(
+    wanflow: Wanflow, asked: dict[str, object], field: str
+) -> None:
+    answer = wanflow.http.post(f"{wanflow.url}/uploads", json=asked, timeout=60)
+
+    assert answer.status_code == 400
+    assert [each["field"] for each in answer.json()["error"]["violations"]] == [field]

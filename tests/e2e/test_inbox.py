@@ -6,7 +6,7 @@ from tests.e2e.wanflow import Wanflow, marker, read_video
 
 
 def test_a_request_file_becomes_a_video_and_a_verdict(wanflow: Wanflow) -> None:
-    name = marker()
+    name = f"Übung 100% + 名前/{marker()}"
     request = wanflow.request(f"character1 dances, {name}", size="720*1280")
 
     wanflow.upload(f"inbox/{name}.json", json.dumps(request).encode())
@@ -32,6 +32,18 @@ def test_the_same_file_uploaded_again_is_a_new_job(wanflow: Wanflow) -> None:
 
     assert len(ids) == 2
     assert len(wanflow.tasks(name)) == 2
+
+
+def test_nothing_outside_of_the_inbox_starts_anything(wanflow: Wanflow) -> None:
+    name = marker()
+    request = json.dumps(wanflow.request(f"character1 stays, {name} [[mock:001028004]]")).encode()
+
+    for folder in ("outbox", "videos", "uploads", "batches"):
+        wanflow.upload(f"{folder}/{name}.json", request)
+    wanflow.upload(f"inbox/{name}.json", request)
+    wanflow.wait_for_object(f"outbox/{name}.json.result.json", containing=b'"failed"')
+
+    assert len(wanflow.submits(name)) == 1
 
 
 def test_a_failed_job_is_told_in_the_verdict(wanflow: Wanflow) -> None:

@@ -4,6 +4,7 @@ import base64
 import io
 import time
 import uuid
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -51,12 +52,12 @@ def read_video(content: bytes) -> VideoFacts:
 class Wanflow:
     """A running stack and one caller of it."""
 
-    def __init__(self, stack: Stack) -> None:
+    def __init__(self, stack: Stack, api_key: str = "") -> None:
         self.stack = stack
         self.url = stack.endpoints.api_url
         self.bucket = stack.endpoints.bucket
         self.http = requests.Session()
-        self.http.headers["x-api-key"] = stack.endpoints.api_key
+        self.http.headers["x-api-key"] = api_key or stack.endpoints.api_key
         self.s3 = client("s3", stack.settings)
         self.workflows = client("stepfunctions", stack.settings)
 
@@ -64,6 +65,10 @@ class Wanflow:
         """A new API key of this owner."""
         keys = open_keys(self.stack.outputs, lambda service: client(service, self.stack.settings), STACK_NAME)
         return keys.make(owner)[1]
+
+    def as_owner(self, owner: str) -> "Wanflow":
+        """The same stack, called by somebody else."""
+        return Wanflow(self.stack, self.key_of(owner))
 
     @staticmethod
     def request(prompt: str, **parameters: Any) -> dict[str, Any]:
@@ -88,6 +93,21 @@ class Wanflow:
         assert answer.status_code == 200, answer.text
         document: dict[str, Any] = answer.json()
         return document
+
+    def videos(self, **query: str) -> dict[str, Any]:
+        """One page of the caller's jobs."""
+        answer = self.http.get(f"{self.url}/videos", params=query, timeout=60)
+        assert answer.status_code == 200, answer.text
+        page: dict[str, Any] = answer.json()
+        return page
+
+    @staticmethod
+    def until_settled(call: Callable[[], requests.Response]) -> requests.Response:
+        """Repeat a call that is refused while a job is just being put away."""
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        while (answer := call()).status_code == 409 and time.monotonic() < deadline:
+            time.sleep(0.3)
+        return answer
 
     def wait(self, job_id: str) -> dict[str, Any]:
         """The job document once the job has ended."""
