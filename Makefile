@@ -18,8 +18,8 @@ export PYTHONPATH := client
 
 .PHONY: help
 help: ## List the commands
-	@sed -n 's/^\([a-z]*\):.*## \(.*\)/\1|\2/p' $(MAKEFILE_LIST) | while IFS='|' read -r name what; do \
-		printf '  make %-8s %s\n' "$$name" "$$what"; done
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1|\2/p' $(MAKEFILE_LIST) | while IFS='|' read -r name what; do \
+		printf '  make %-14s %s\n' "$$name" "$$what"; done
 
 .PHONY: demo
 demo: $(SETUP) ## Make a video from two pictures, all on this machine (ARGS="--prompt ... --reference PATH --size 1280*720 --duration 5")
@@ -49,6 +49,14 @@ key: .venv/.installed ## Make an API key for an owner (NAME=owner; REVOKE=key-id
 storm: $(SETUP) ## Hundreds of jobs while everything breaks, and a report in numbers (ARGS="--jobs 300 --faults 0.25 --seed 1")
 	@exec $(VENV)/python -m local storm $(ARGS)
 
+.PHONY: sam-local
+sam-local: $(SETUP) ## Let `sam local` run the functions against the stack of `make up` (STACK=name for a deployed stack); needs Docker
+	@exec $(VENV)/python -m local sam-local
+
+.PHONY: sam-local-test
+sam-local-test: $(SETUP) ## Every example event and one job through `sam local`; needs Docker
+	@exec $(VENV)/python -m local sam-local-test
+
 .PHONY: test
 test: $(TEST_SETUP) ## Run every test (ARGS="tests/unit -k name" for some)
 	@exec $(VENV)/python -m pytest $(if $(ARGS),$(ARGS),--numprocesses auto --maxprocesses 4 --dist loadgroup)
@@ -73,6 +81,7 @@ fmt: .venv/.installed ## Put the code into shape
 	$(VENV)/ruff format .
 	PYTHONPATH=layers/common $(VENV)/python docs/make_api_page.py
 	PYTHONPATH=layers/common $(VENV)/python console/make_rules.py
+	PYTHONPATH=. $(VENV)/python events/make_env_example.py
 	$(VENV)/python -m docs.make_diagrams
 
 .PHONY: setup

@@ -1,11 +1,11 @@
-"""`python -m local up | demo | mock | key | pause | resume | storm`: what the Makefile's commands run."""
+"""`python -m local COMMAND`: what the Makefile's commands of the same names run."""
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Callable
 
-from local import demo, keys, mock, storm, switch, up
+from local import demo, keys, mock, sam_local, sam_local_test, storm, switch, up
 from local.errors import LocalStackError
 from local.processes import exit_on_signals, exit_with_parent
 
@@ -17,6 +17,8 @@ COMMANDS: dict[str, Callable[[list[str]], int]] = {
     "pause": switch.pause,
     "resume": switch.resume,
     "storm": storm.main,
+    "sam-local": sam_local.main,
+    "sam-local-test": sam_local_test.main,
 }
 
 

@@ -45,9 +45,14 @@ class Children:
         """Start a process that runs until the end; its output goes to `log`."""
         self._started[name] = (self._spawn(command, env, log), log)
 
-    def run(self, name: str, command: Sequence[str | Path], env: Mapping[str, str], log: Path) -> None:
-        """Run a command to its end; if it fails, show the last lines of its output."""
-        process = self._spawn(command, env, log)
+    def run(
+        self, name: str, command: Sequence[str | Path], env: Mapping[str, str], log: Path, answer: Path | None = None
+    ) -> None:
+        """Run a command to its end; if it fails, show the last lines of its output.
+
+        Its standard output goes to `answer` if there is one, else to `log` like the rest.
+        """
+        process = self._spawn(command, env, log, answer)
         try:
             code = process.wait()
         finally:
@@ -77,15 +82,17 @@ class Children:
         for process, _ in self._started.values():
             process.wait()
 
-    def _spawn(self, command: Sequence[str | Path], env: Mapping[str, str], log: Path) -> subprocess.Popen[bytes]:
+    def _spawn(
+        self, command: Sequence[str | Path], env: Mapping[str, str], log: Path, answer: Path | None = None
+    ) -> subprocess.Popen[bytes]:
         log.parent.mkdir(parents=True, exist_ok=True)
-        with log.open("wb") as output:
+        with log.open("wb") as errors, answer.open("wb") if answer else contextlib.nullcontext(errors) as output:
             process = subprocess.Popen(
                 [str(part) for part in command],
                 env=dict(env),
                 stdin=subprocess.DEVNULL,
                 stdout=output,
-                stderr=subprocess.STDOUT,
+                stderr=errors,
                 start_new_session=True,
             )
         self._tell(f"+{process.pid}")

@@ -28,6 +28,8 @@ class Stack:
     """A running stack."""
 
     settings: Settings
+    template: Path
+    """The built template."""
     outputs: Mapping[str, str]
     endpoints: Endpoints
     children: Children
@@ -55,7 +57,7 @@ def local_stack(settings: Settings) -> Iterator[Stack]:
             template = build(children, settings)
         with step("deploying it"):
             outputs = deploy(children, settings, template)
-        yield Stack(settings, outputs, endpoints(settings, outputs), children)
+        yield Stack(settings, template, outputs, endpoints(settings, outputs), children)
 
 
 def start_engine(children: Children, settings: Settings) -> None:

@@ -103,7 +103,7 @@ def test_every_function_has_its_test_and_its_example_events(folder: str) -> None
 
 
 def test_every_event_belongs_to_a_function() -> None:
-    assert {path.parent.name for path in (ROOT / "events").rglob("*.json")} <= set(FOLDERS)
+    assert {path.parent.name for path in (ROOT / "events").glob("*/*.json")} <= set(FOLDERS)
 
 
 def test_every_parameter_is_described_and_shown_in_a_group() -> None:
