@@ -167,7 +167,7 @@ def test_a_job_stays_open_until_its_webhook_is_handed_over(
     stack: Stack, queue: Queue, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as patch:
-        patch.setattr("wanflow.webhooks.WebhookQueue.put", _die)
+        patch.setattr("wanflow.webhook_queue.WebhookQueue.put", _die)
         with pytest.raises(AwsUnavailable):
             failed_job(stack)
     (job_id,) = stack.executions()

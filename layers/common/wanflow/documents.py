@@ -6,7 +6,7 @@ from typing import Any
 
 from wanflow.jobs import Attempt, Job
 from wanflow.pricing import usd_text
-from wanflow.wan_client import video_items
+from wanflow.results import video_items
 
 
 def job_document(job: Job, link: Callable[[str], str], progress: int = 0) -> dict[str, Any]:

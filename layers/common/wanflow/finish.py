@@ -15,7 +15,7 @@ from wanflow.records import JobRecords
 from wanflow.render_statistics import RenderStatistics
 from wanflow.settlement import booked_usd, may_still_run
 from wanflow.slots import Slots, ticket_of
-from wanflow.webhooks import WebhookQueue
+from wanflow.webhook_queue import WebhookQueue
 
 if TYPE_CHECKING:
     from mypy_boto3_events.client import EventBridgeClient

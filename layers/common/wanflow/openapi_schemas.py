@@ -13,7 +13,7 @@ from wanflow.pricing import TIER_OF_SIZE, Tier
 from wanflow.references import AUDIO_ENDINGS, IMAGE_ENDINGS, VIDEO_ENDINGS
 from wanflow.uploads import TYPES
 from wanflow.validation import MAX_IMAGES, MAX_METADATA_BYTES, MAX_PROMPT_CHARACTERS, MAX_REFERENCES, MAX_VIDEOS, MODEL
-from wanflow.webhooks import EVENT_TYPES
+from wanflow.webhook_queue import EVENT_TYPES
 
 Json = dict[str, Any]
 

@@ -30,6 +30,7 @@ from urllib3.exceptions import NameResolutionError, NewConnectionError
 from wanflow import metrics
 from wanflow.connections import ForbiddenAddress, never_connected
 from wanflow.errors import AwsUnavailable, DownloadFailed, ErrorInfo
+from wanflow.results import video_urls
 
 INTERNAL_GENERATION_ERROR = "001028095"
 RESULT_PARSING_ERROR = "001028096"
@@ -476,19 +477,6 @@ def _origin(url: str) -> tuple[str, str | None, int | None]:
 def _announced_bytes(response: requests.Response) -> int | None:
     length = response.headers.get("Content-Length", "")
     return int(length) if length.isdecimal() else None
-
-
-def video_urls(result: dict[str, Any]) -> list[str]:
-    """All video URLs of `output[].content[]`, in order."""
-    return [item["url"] for item in video_items(result)]
-
-
-def video_items(result: dict[str, Any]) -> list[dict[str, Any]]:
-    """All {`type`: video, `url`} of `output[].content[]`, in order; whatever has another shape is passed over."""
-    outputs = result.get("output")
-    contents = [part.get("content") for part in outputs if isinstance(part, dict)] if isinstance(outputs, list) else []
-    items = [item for content in contents if isinstance(content, list) for item in content if isinstance(item, dict)]
-    return [item for item in items if item.get("type") == "video" and isinstance(item.get("url"), str)]
 
 
 def _parse(content: bytes) -> dict[str, Any] | None:

@@ -28,7 +28,7 @@ from wanflow.clock import Clock
 from wanflow.connections import ForbiddenAddress
 from wanflow.errors import AwsUnavailable
 from wanflow.files import Files
-from wanflow.jobs import FINAL, Job, to_json
+from wanflow.jobs import to_json
 from wanflow.observability import correlated
 
 if TYPE_CHECKING:
@@ -48,8 +48,6 @@ ANSWER_SECONDS = 15
 WHOLE_TRY_SECONDS = 25
 """However little by little a receiver answers, it is cut off then."""
 
-EVENT_TYPES = tuple(f"video.{status}" for status in sorted(FINAL))
-
 _USER_AGENT = "Wanflow-Webhooks/1"
 
 
@@ -63,33 +61,6 @@ class Outcome:
     kind: Literal["delivered", "failed", "gone", "hopeless"]
     note: str
     retry_after_seconds: int = 0
-
-
-class WebhookQueue:
-    """Where ended jobs hand their webhooks over."""
-
-    def __init__(self, client: Callable[[], "SQSClient"], queue_url: str) -> None:
-        self._client = client
-        self._queue_url = queue_url
-
-    def put(self, event_id: str, job: Job, document: dict[str, Any]) -> None:
-        """Hand over the webhook of an ended job that has a callback; twice is harmless, its id is the same.
-
-        Args:
-            document: the job document, with links that last.
-        """
-        if job.callback_url is None:
-            return
-        message = {
-            "id": event_id,
-            "type": f"video.{job.status}",
-            "timestamp": job.ended_at,
-            "url": job.callback_url,
-            # Text within ASCII text: SQS refuses some characters of Unicode that a prompt may hold.
-            "document": to_json(document),
-        }
-        with aws.naming_faults("hand over the job's webhook"):
-            self._client().send_message(QueueUrl=self._queue_url, MessageBody=json.dumps(message))
 
 
 class WebhookSender:

@@ -234,7 +234,7 @@ def workflow() -> "Workflow":
 @cache
 def finisher() -> "Finisher":
     from wanflow.finish import Finisher  # noqa: PLC0415
-    from wanflow.webhooks import WebhookQueue  # noqa: PLC0415
+    from wanflow.webhook_queue import WebhookQueue  # noqa: PLC0415
 
     records, files = _stores()
     _, slots = _gate_and_slots()

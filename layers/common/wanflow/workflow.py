@@ -20,6 +20,7 @@ from wanflow.jobs import Attempt, AttemptState, EndSeen, Job, StoredVideo
 from wanflow.polling import full_jitter, phase_of
 from wanflow.records import JobRecords
 from wanflow.render_statistics import RenderStatistics
+from wanflow.results import video_urls
 from wanflow.slots import Slots, ticket_of
 from wanflow.wan_client import (
     GENERATION_FAILED_CODES,
@@ -34,7 +35,6 @@ from wanflow.wan_client import (
     TaskNotCreated,
     WanClient,
     WanTask,
-    video_urls,
 )
 
 logger = logging.getLogger("wanflow")
