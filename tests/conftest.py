@@ -6,7 +6,6 @@ import os
 from collections.abc import Callable, Iterator
 from typing import Any
 
-import boto3
 import pytest
 import responses
 from moto import mock_aws
@@ -21,6 +20,7 @@ from tests.fakes import FakeClock, TinyRenderer
 from tests.permissions import PermissionGuard
 from tests.stack import WAN_KEY, WAN_URL, Stack, clear_clients, clear_wiring
 from tests.template import REGION
+from wanflow import aws
 
 _SOCKETLESS = ("tests/unit/", "tests/functions/", "tests/workflow/")
 
@@ -60,9 +60,9 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> FakeClock:
 @pytest.fixture(scope="session")
 def permission_guard(_no_real_account: None) -> PermissionGuard:
     clear_clients()
-    session: Any = boto3._get_default_session()
-    session._session.get_component("event_emitter").register("request-created.s3", _with_body_for_moto)
-    return PermissionGuard(session._session)
+    aws.session.cache_clear()
+    aws.session().get_component("event_emitter").register("request-created.s3", _with_body_for_moto)
+    return PermissionGuard(aws.session())
 
 
 def _with_body_for_moto(request: Any, **_: Any) -> None:

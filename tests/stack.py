@@ -32,9 +32,9 @@ _TABLE_EXTRAS = {
 
 
 def clear_clients() -> None:
-    """Forget every boto3 client of the layer."""
+    """Forget every client of the layer; their session stays, with what watches it."""
     for name in vars(aws).values():
-        if hasattr(name, "cache_clear"):
+        if hasattr(name, "cache_clear") and name is not aws.session:
             name.cache_clear()
 
 

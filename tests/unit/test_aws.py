@@ -69,9 +69,9 @@ def test_a_code_is_read_where_there_is_one() -> None:
     assert aws.error_code(ValueError("x")) == ""
 
 
-def test_putting_everything_together_imports_neither_boto3_nor_requests() -> None:
+def test_putting_everything_together_imports_neither_botocore_nor_requests() -> None:
     """Both cost more than a refused request may take."""
-    program = "import sys, wanflow.wiring; print('boto3' in sys.modules, 'requests' in sys.modules)"
+    program = "import sys, wanflow.wiring; print('botocore.session' in sys.modules, 'requests' in sys.modules)"
     environment = {**os.environ, "PYTHONPATH": str(ROOT / "layers" / "common")}
     told = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, env=environment)
     assert told.stdout.split() == ["False", "False"]

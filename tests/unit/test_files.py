@@ -6,7 +6,6 @@ import zlib
 from collections.abc import Callable, Iterator
 from typing import Any
 
-import boto3
 import pytest
 from botocore.exceptions import ClientError
 from hypothesis import HealthCheck, given, settings
@@ -26,9 +25,8 @@ PART = 1000
 def files(moto_aws: None, monkeypatch: pytest.MonkeyPatch) -> Files:
     monkeypatch.setattr("wanflow.files.PART_BYTES", PART)
     monkeypatch.setattr("moto.s3.models.S3_UPLOAD_PART_MIN_SIZE", 1)
-    client = boto3.client("s3")
-    client.create_bucket(Bucket="bucket")
-    return Files(lambda: client, "bucket")
+    aws.s3().create_bucket(Bucket="bucket")
+    return Files(aws.s3, "bucket")
 
 
 def client_of(files: Files) -> Any:
