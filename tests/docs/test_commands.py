@@ -10,9 +10,9 @@ from tests.docs.pages import PAGES, Block, fences, inline_code, name_of
 from tests.docs.shell import Command, commands, functions, is_well_formed
 from tests.docs.tools import PROGRAMS, problems
 
-LANGUAGES = {"sh", "json", "python", "csv", "yaml", "mermaid", ""}
-"""`sh`: here and in tests/e2e/test_docs.py. `json`, `yaml`: test_examples.py. `mermaid`: test_pictures.py. `csv` and
-`python`: run by tests/e2e/test_docs.py. Without a name: what is shown, not typed."""
+LANGUAGES = {"sh", "json", "python", "csv", "mermaid", ""}
+"""`sh`: here and in tests/e2e/test_docs.py. `mermaid`: test_pictures.py. `json`, `csv`, `python`: test_examples.py.
+Without a name: what is shown, not typed."""
 
 PROGRAM_NAMES = {*PROGRAMS, "aws", "sam"}
 

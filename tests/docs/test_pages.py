@@ -1,17 +1,14 @@
 """What the documentation says is so: parameters, codes, paths, examples."""
 
-import json
 import re
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.docs.pages import PAGES, README, ROOT, blocks, code, name_of, prose, rows, section, text_of
+from tests.docs.pages import PAGES, README, ROOT, name_of, prose, rows, section, text_of
 from tests.template import Template
 from wanflow import answers, wan_client
-from wanflow.references import OwnFiles
-from wanflow.validation import validate
 
 ERRORS = ROOT / "docs" / "errors.md"
 WORKFLOW = ROOT / "statemachine" / "generate_video.asl.json"
@@ -28,19 +25,6 @@ CAUSES_ONLY = {"no_answer", "interrupted"}
 """Words that stand only inside another error's message or on an attempt."""
 
 each_page = pytest.mark.parametrize("page", PAGES, ids=name_of)
-
-
-@each_page
-def test_every_make_command_exists(page: Path) -> None:
-    targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE))
-    named = {name for text in code(page) for name in re.findall(r"(?:^|\s)make ([a-z-]+)", text)}
-    assert named <= targets
-
-
-@each_page
-def test_every_json_example_parses(page: Path) -> None:
-    for example in blocks(page, "json"):
-        json.loads(example)
 
 
 @each_page
@@ -106,20 +90,3 @@ def _words_of_the_code() -> set[str]:
     of_answers = {code for _, code in answers._TOP_CODE.values()} | {answers._INTERNAL[1]}
     of_the_gateway = set(re.findall(r'"error":\{"code":"([a-z_]+)"', text_of(ROOT / "template.yaml")))
     return of_jobs | of_answers | of_the_gateway
-
-
-def test_the_readme_s_example_request_is_valid() -> None:
-    request = json.loads(blocks(README, "json")[0])
-    assert not validate(request, OwnFiles("bucket", ("uploads/owner/",))).warnings
-
-
-def test_the_readme_s_answer_has_fields_that_the_job_document_has() -> None:
-    answer = next(block for block in map(json.loads, blocks(README, "json")) if "progress" in block)
-    source = text_of(LAYER / "documents.py")
-    assert [name for name in answer if f'"{name}"' not in source] == []
-
-
-def test_every_state_that_breaks_goes_to_finish_job_as_the_readme_says() -> None:
-    states: dict[str, Any] = json.loads(text_of(WORKFLOW))["States"]
-    working = {name: state for name, state in states.items() if state["Type"] == "Task" and name != "Finish Job"}
-    assert {catch["Next"] for state in working.values() for catch in state["Catch"]} == {"Finish Job"}
