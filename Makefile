@@ -83,6 +83,7 @@ fmt: .venv/.installed ## Put the code into shape
 	PYTHONPATH=layers/common $(VENV)/python console/make_rules.py
 	PYTHONPATH=. $(VENV)/python events/make_env_example.py
 	$(VENV)/python -m docs.make_diagrams
+	$(VENV)/python -m benchmarks.month_cost
 
 .PHONY: setup
 setup: $(TEST_SETUP) ## Install what the other commands need (they do it by themselves)

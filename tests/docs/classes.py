@@ -18,6 +18,7 @@ RUN = {
     "docs/events.md#the-secret/3",
     "docs/events.md#replay",
     "docs/local-stack.md#how-does-it-run-on-my-machine",
+    "docs/money.md#a-worked-example",
     "docs/operations.md#how-do-i-run-it",
     "docs/operations.md#what-became-of-a-job",
     "docs/operations.md#stop-submits-and-go-on",

@@ -1,4 +1,4 @@
-"""JSON, CSV and Python of the documentation: what stands there is what the API, the stack and the mock take and give."""
+"""JSON, CSV and Python of the documentation are what the API, the stack and the mock take and give."""
 
 import ast
 import json

@@ -163,6 +163,11 @@ def test_local_stack(following: Following, wanflow: Wanflow) -> None:
         assert "stateMachineArn" in printed
 
 
+def test_money(following: Following) -> None:
+    with following("docs/money.md") as reader:
+        assert "| a month |" in reader.runs("a-worked-example").replace("**", "")
+
+
 def test_mock_server(following: Following) -> None:
     with RunningMock() as mock, following("mock_server/README.md", {"http://127.0.0.1:8787": mock.url}) as reader:
         reader.runs("scenarios")
