@@ -13,7 +13,7 @@ import time
 
 from benchmarks import results
 
-BENCHMARKS = ("store", "cold_start", "job_cost", "mock_server", "mock_video", "scaling")
+BENCHMARKS = ("store", "cold_start", "job_cost", "polling", "mock_server", "mock_video", "scaling")
 """In the order in which they run: `benchmarks/NAME.py` each, which writes `benchmarks/results/NAME.json`."""
 
 

@@ -12,7 +12,7 @@ delays do not add up, and the API knows when the workflow will ask.
 import math
 import zlib
 from bisect import bisect_right
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import cached_property
 
 from wanflow.render_times import BINS, EDGES, RenderTimes
@@ -26,9 +26,10 @@ EARLY_LOOK_SECONDS = (11, 14)
 MAX_WAIT_SECONDS = 120
 """No wait is longer, however sure the statistics are."""
 
-LONG_SECONDS = 600
-LONG_SHARE = 0.05
-"""From LONG_SECONDS on no wait is shorter than this share of the time already waited: there seconds do not matter."""
+TAIL = 0.04
+TAIL_SHARE = 0.06
+"""Where fewer than TAIL of all tasks still run, the spacing is at least this share of the time already waited: the
+statistics say little there, and whoever has waited for so long does not mind."""
 
 _JITTER = 0.25
 _EARLY_LOOK_SHARE = 0.05
@@ -92,8 +93,6 @@ class PollSchedule:
         shift = _JITTER * (phase - 0.5)
         number = max(1, math.floor(self._due(elapsed) + shift + least_spacing) + 1)
         regular = self._moment(number - shift)
-        if elapsed >= LONG_SECONDS:
-            regular = max(regular, elapsed * (1 + LONG_SHARE))
         early = EARLY_LOOK_SECONDS[0] + phase * (EARLY_LOOK_SECONDS[1] - EARLY_LOOK_SECONDS[0])
         if elapsed < early - 1 and early < regular and self._looks_early(phase):
             return early
@@ -110,55 +109,49 @@ class PollSchedule:
         last = bisect_right(EDGES, EARLY_LOOK_SECONDS[1]) - 1
         return math.fsum(self._times.counts[: last + 1]) < _WELL_KNOWN_EARLY * self._times.jobs
 
-    # --- The distribution: uniform within each bin ----------------------------------------------------------------
+    # --- The distribution, laid out once over the bins -------------------------------------------------------------
 
     @cached_property
     def _survivals(self) -> list[float]:
         """The chance to run longer than each of EDGES."""
         left = [1.0]
-        for mass in self._masses:
+        for mass in self._times.masses(self._typical_seconds):
             left.append(max(0.0, left[-1] - mass))
         return left
 
     @cached_property
-    def _masses(self) -> tuple[float, ...]:
-        return self._times.masses(self._typical_seconds)
-
-    @cached_property
     def _dues(self) -> list[float]:
-        """The integral of sqrt(h / 2c) from 0 to each of EDGES."""
+        """The integral of sqrt(h / 2c) from 0 to each of EDGES: how many polls are due by then."""
         dues = [0.0]
         for i in range(BINS):
-            dues.append(dues[-1] + self._gain(i, self._survivals[i], self._survivals[i + 1]))
+            dues.append(dues[-1] + self._due_within(i))
         return dues
 
-    def _gain(self, i: int, high: float, low: float) -> float:
-        """The integral within bin i while the survival falls from `high` to `low`: of sqrt(d / S), dS = -d dt."""
-        density = self._masses[i] / (EDGES[i + 1] - EDGES[i])
-        if density <= 0:
+    def _due_within(self, i: int) -> float:
+        """The integral over bin i, in which tasks end evenly: of sqrt(d / S), where dS = -d dt."""
+        width, high, low = EDGES[i + 1] - EDGES[i], self._survivals[i], self._survivals[i + 1]
+        if high <= low:
             return 0.0
-        return math.sqrt(2 / (POLL_WORTH_SECONDS * density)) * (math.sqrt(high) - math.sqrt(low))
+        due = math.sqrt(2 * width / (POLL_WORTH_SECONDS * (high - low))) * (math.sqrt(high) - math.sqrt(low))
+        return min(due, width / EDGES[i] / TAIL_SHARE) if i > 0 and high < TAIL else due
 
     def _survival(self, t: float) -> float:
-        i = bisect_right(EDGES, t) - 1
-        if i >= BINS:
-            return 0.0
-        share = (t - EDGES[i]) / (EDGES[i + 1] - EDGES[i])
-        return self._survivals[i] + share * (self._survivals[i + 1] - self._survivals[i])
+        return _between(t, EDGES, self._survivals)
 
     def _due(self, t: float) -> float:
-        i = min(bisect_right(EDGES, t) - 1, BINS - 1)
-        return self._dues[i] + self._gain(i, self._survivals[i], self._survival(t))
+        return _between(t, EDGES, self._dues)
 
     def _moment(self, due: float) -> float:
         """The time at which the integral reaches `due`; infinite when it never does."""
-        if due >= self._dues[-1]:
-            return math.inf
-        i = bisect_right(self._dues, max(0.0, due)) - 1
-        width = EDGES[i + 1] - EDGES[i]
-        density = self._masses[i] / width
-        root = math.sqrt(self._survivals[i]) - (due - self._dues[i]) * math.sqrt(POLL_WORTH_SECONDS * density / 2)
-        return EDGES[i] + (self._survivals[i] - max(0.0, root) ** 2) / density
+        return _between(due, self._dues, EDGES) if due < self._dues[-1] else math.inf
+
+
+def _between(x: float, xs: Sequence[float], ys: Sequence[float]) -> float:
+    """The value at `x` on the straight lines through the points; `xs` never falls, `x` is at least its first."""
+    i = min(bisect_right(xs, x), len(xs) - 1)
+    low, high = xs[i - 1], xs[i]
+    share = min(1.0, (x - low) / (high - low)) if high > low else 1.0
+    return ys[i - 1] + share * (ys[i] - ys[i - 1])
 
 
 def phase_of(job_id: str) -> float:
