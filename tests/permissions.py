@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from fnmatch import fnmatchcase
-from typing import Any
+from typing import Any, NamedTuple
 
 import botocore.session
 
@@ -23,6 +23,25 @@ _ACTIONS = {
 _TRANSACTION_ACTIONS = {"Put": "PutItem", "Update": "UpdateItem", "Delete": "DeleteItem", "ConditionCheck": None}
 
 
+class Right(NamedTuple):
+    """One action on one resource that a statement of a function's policy allows; both may be patterns."""
+
+    folder: str
+    sid: str
+    action: str
+    resource: str
+
+
+def rights(template: Template, folder: str) -> set[Right]:
+    """Everything that the template allows to a function."""
+    return {
+        Right(folder, statement["Sid"], action, str(resource))
+        for statement in template.statements(folder)
+        for action in _list(statement["Action"])
+        for resource in _list(statement["Resource"])
+    }
+
+
 class PermissionGuard:
     """Notes the calls of the function that is running and finds those that its policy does not allow.
 
@@ -32,6 +51,8 @@ class PermissionGuard:
     def __init__(self, session: botocore.session.Session) -> None:
         self._watched: tuple[Template, str] | None = None
         self._refused: list[str] = []
+        self.used: set[Right] = set()
+        """Rights that a call was allowed by, since whoever looks has emptied it."""
         session.get_component("event_emitter").register("provide-client-params", self._note)
 
     @contextmanager
@@ -57,7 +78,13 @@ class PermissionGuard:
             # A token says nothing; the permission is on the machine that gave it.
             params = {"stateMachineArn": template.arn("GenerateVideoStateMachine")}
         for action, resource in _needs(service, operation, params):
-            if not any(_allows(statement, action, resource) for statement in template.statements(folder)):
+            rights = {
+                Right(folder, statement["Sid"], allowed_action, allowed_resource)
+                for statement in template.statements(folder)
+                for allowed_action, allowed_resource in _allowing(statement, action, resource)
+            }
+            self.used |= rights
+            if not rights:
                 self._refused.append(f"{action} on {resource}")
 
 
@@ -101,13 +128,14 @@ _RESOURCES: dict[str, Callable[[dict[str, Any]], str]] = {
 }
 
 
-def _allows(statement: dict[str, Any], action: str, resource: str) -> bool:
-    actions, resources = _list(statement["Action"]), _list(statement["Resource"])
-    return (
-        statement["Effect"] == "Allow"
-        and any(fnmatchcase(action.lower(), pattern.lower()) for pattern in actions)
-        and any(fnmatchcase(resource, str(pattern)) for pattern in resources)
-    )
+def _allowing(statement: dict[str, Any], action: str, resource: str) -> Iterator[tuple[str, str]]:
+    """The statement's (action, resource) pairs that allow a call."""
+    if statement["Effect"] != "Allow":
+        return
+    for allowed_action in _list(statement["Action"]):
+        for allowed_resource in map(str, _list(statement["Resource"])):
+            if fnmatchcase(action.lower(), allowed_action.lower()) and fnmatchcase(resource, allowed_resource):
+                yield allowed_action, allowed_resource
 
 
 def _list(value: Any) -> list[Any]:
