@@ -17,6 +17,7 @@ RUN = {
     "docs/events.md#the-secret/2",
     "docs/events.md#the-secret/3",
     "docs/events.md#replay",
+    "docs/faq.md#how-do-i-rotate-keys",
     "docs/local-stack.md#how-does-it-run-on-my-machine",
     "docs/money.md#a-worked-example",
     "docs/operations.md#how-do-i-run-it",

@@ -155,6 +155,19 @@ def test_operations(following: Following, wanflow: Wanflow) -> None:
         assert wanflow.wait(job_id)["status"] == "completed"
 
 
+def test_faq(following: Following, wanflow: Wanflow) -> None:
+    with following("docs/faq.md") as reader:
+        key = "s/^key id *//p"
+        reader.gives(OLD_KEY_ID=reader.types(f"make key NAME=docs-alice STACK=$STACK | sed -n '{key}'").strip())
+        said = reader.runs("how-do-i-rotate-keys", alice="docs-alice")
+        assert "Older keys of docs-alice" in said
+        assert "Disabled" in said
+
+        reader.types("pip install ./client")
+        url = reader.runs_python("i-call-the-providers-api-myself-and-wait-in-a-loop-what-changes").strip()
+        assert read_video(wanflow.http.get(url, headers={"x-api-key": None}, timeout=60).content).seconds == 5.0
+
+
 def test_local_stack(following: Following, wanflow: Wanflow) -> None:
     wanflow.upload("uploads/docs.txt", b"here")
     with following("docs/local-stack.md") as reader:
