@@ -76,6 +76,12 @@ class BuiltFunctions:
         }
         return LambdaFunction(**(given | options))
 
+    def _layers(self, folder: str) -> list[Path]:
+        # SAM puts a function's own layers behind those of all functions.
+        own = self.template.raw["Resources"][self.template.functions()[folder]]["Properties"].get("Layers", [])
+        layers = [*self.template.raw["Globals"]["Function"]["Layers"], *own]
+        return [self._built / layer["Ref"] for layer in layers]
+
     def invoke(self, name: str, scene: Scene) -> Any:
         """The answer to the event `function/variant`."""
         return self._functions[name.partition("/")[0]].invoke(event_for(name, scene))
