@@ -41,6 +41,7 @@ class Docker:
         import docker  # noqa: PLC0415
 
         self._not_found = docker.errors.NotFound
+        self._refused = docker.errors.APIError
         try:
             self._client: Any = docker.from_env(timeout=60)
             self._client.ping()
@@ -79,10 +80,11 @@ class Docker:
             for container in self.containers(sources):
                 with contextlib.suppress(self._not_found):
                     container.remove(force=True)
+            # Those that are new, and those that lost their name to a new one; the newest first, for one may be made
+            # of another. One that somebody uses stays.
             after = self._built_images()
-            # Those that are new, and those that lost their name to a new one.
-            for image in before ^ after:
-                with contextlib.suppress(self._not_found):
+            for image in sorted(before.keys() ^ after.keys(), key=lambda each: (before | after)[each], reverse=True):
+                with contextlib.suppress(self._refused):
                     self._client.images.remove(image, force=True)
 
     def containers(self, sources: Path) -> list[Any]:
@@ -90,8 +92,9 @@ class Docker:
         found = self._client.containers.list(all=True, filters={"label": SAM_LABEL}, ignore_removed=True)
         return [each for each in found if any(_is_in(sources, mount) for mount in each.attrs["Mounts"])]
 
-    def _built_images(self) -> set[str]:
-        return {image.id for image in self._client.images.list(BUILT_IMAGES)}
+    def _built_images(self) -> dict[str, str]:
+        """Id -> when it was made, ISO 8601."""
+        return {image.id: image.attrs["Created"] for image in self._client.images.list(BUILT_IMAGES)}
 
 
 def _is_in(folder: Path, mount: dict[str, Any]) -> bool:
