@@ -78,6 +78,7 @@ class Job(TypedDict):
     usage: NotRequired[Usage | None]
     provider_metadata: NotRequired[Any]
     rescued: NotRequired[bool]
+    waiting: NotRequired[ErrorInfo]
     cancel_requested: NotRequired[bool]
     error: NotRequired[ErrorInfo]
 

@@ -1,7 +1,9 @@
 """A client of the stack in miniature, and time that passes only when the client sleeps."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from contextlib import redirect_stdout
 from dataclasses import dataclass, field
+from io import StringIO
 from typing import Any
 
 import pytest
@@ -36,7 +38,15 @@ def time() -> Time:
 
 
 @pytest.fixture
-def gateway(stack: Stack) -> Gateway:
+def gateway(stack: Stack, monkeypatch: pytest.MonkeyPatch) -> Gateway:
+    invoke = stack.invoke
+
+    def invoke_elsewhere(folder: str, event: Mapping[str, Any]) -> Any:
+        # What a function prints is its own log, and none of what its caller prints.
+        with redirect_stdout(StringIO()):
+            return invoke(folder, event)
+
+    monkeypatch.setattr(stack, "invoke", invoke_elsewhere)
     return Gateway(stack)
 
 

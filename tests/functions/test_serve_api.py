@@ -566,6 +566,42 @@ def test_no_reference_s_content_or_signature_is_ever_logged(stack: Stack, wan: I
     assert "test-key" not in log.text
 
 
+# --- What a job waits for ----------------------------------------------------------------------------------------
+
+
+def control(stack: Stack, **values: Any) -> None:
+    """What the operator or the breaker has written."""
+    item = {"pk": {"S": "control"}, "sk": {"S": "submits"}, **values}
+    aws.dynamodb().put_item(TableName=stack.table, Item=item)
+
+
+@pytest.mark.parametrize(
+    ("values", "code"),
+    [
+        ({"paused": {"BOOL": True}}, "submits_paused"),
+        ({"failures": {"N": "10"}, "blocked_until": {"S": "2026-01-31T12:01:00.000Z"}}, "provider_unavailable"),
+    ],
+)
+def test_a_job_that_is_kept_from_the_provider_says_why(stack: Stack, values: dict[str, Any], code: str) -> None:
+    job_id = stack.create_job()
+    assert "waiting" not in stack.call("GET", f"/videos/{job_id}").body
+    control(stack, **values)
+    told = stack.call("GET", f"/videos/{job_id}").body["waiting"]
+    assert told["code"] == code
+    (listed,) = stack.call("GET", "/videos").body["videos"]
+    assert listed["waiting"] == told
+
+
+def test_a_job_that_is_at_the_provider_waits_for_nobody(stack: Stack, wan: InProcessMock) -> None:
+    job_id = stack.ready_job()
+    stack.submit(job_id)
+    control(stack, paused={"BOOL": True})
+    assert "waiting" not in stack.call("GET", f"/videos/{job_id}").body
+    stack.call("DELETE", f"/videos/{job_id}")
+    stack.finish(job_id)
+    assert "waiting" not in stack.call("GET", f"/videos/{job_id}").body
+
+
 # --- Web pages ---------------------------------------------------------------------------------------------------
 
 PAGE = "https://app.example.com"

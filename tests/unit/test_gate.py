@@ -25,6 +25,16 @@ def test_a_pause_stops_everybody_whatever_else_holds() -> None:
         assert not paused.lets_call(NOON)
 
 
+def test_what_keeps_jobs_waiting_is_told_in_the_callers_words() -> None:
+    assert OPEN.waiting() is None
+    assert replace(OPEN, failures=2).waiting() is None
+    tripped, paused = TRIPPED.waiting(), replace(TRIPPED, paused=True).waiting()
+    assert tripped is not None
+    assert paused is not None
+    assert (tripped.code, paused.code) == ("provider_unavailable", "submits_paused")
+    assert TRIPPED.blocked_until in tripped.message
+
+
 @pytest.mark.parametrize(("failures", "tripped"), [(0, False), (2, False), (3, True), (100, True)])
 def test_the_breaker_trips_at_its_threshold(failures: int, tripped: bool) -> None:
     assert replace(OPEN, failures=failures).is_tripped is tripped

@@ -1,5 +1,6 @@
 """The HTTPS API: one method for each call (design.md, HTTPS API)."""
 
+from collections.abc import Sequence
 from http import HTTPStatus
 from typing import Any
 
@@ -10,9 +11,10 @@ from wanflow.answers import breakdown, json_response, no_such_path, refuse
 from wanflow.cancel import Canceller
 from wanflow.clock import Clock, from_text
 from wanflow.documents import job_document
-from wanflow.errors import InvalidRequest, NotFound, UnsupportedMediaType, Violation, WanflowError
+from wanflow.errors import ErrorInfo, InvalidRequest, NotFound, UnsupportedMediaType, Violation, WanflowError
 from wanflow.executions import Executions
 from wanflow.files import Files
+from wanflow.gate import SubmitGate
 from wanflow.ids import is_job_id
 from wanflow.jobs import Job, Source, to_json
 from wanflow.json_text import parse_json
@@ -48,6 +50,7 @@ class Api:
         owners: Owners,
         records: JobRecords,
         files: Files,
+        gate: SubmitGate,
         *,
         render_statistics: RenderStatistics,
         cors_origins: tuple[str, ...],
@@ -61,6 +64,7 @@ class Api:
         self._owners = owners
         self._records = records
         self._files = files
+        self._gate = gate
         self._render_statistics = render_statistics
         self._clock = clock
         self._app = APIGatewayRestResolver(serializer=to_json, cors=_cors(cors_origins))
@@ -93,7 +97,7 @@ class Api:
     def get_video(self, job_id: str) -> Response[str]:
         """`GET /videos/{id}`: the job, for its owner alone."""
         job = self._own_job(job_id)
-        return self._job_response(HTTPStatus.OK, job)
+        return self._job_response(HTTPStatus.OK, job, waiting=self._waiting([job]))
 
     def delete_video(self, job_id: str) -> Response[str]:
         """`DELETE /videos/{id}`: 202 cancel, 409 when the job has ended; with `?purge=true` its data, 204."""
@@ -110,7 +114,8 @@ class Api:
         self._know_query("status", "limit", "cursor")
         limit, status = self._limit(), self._status()
         page = self._records.newest(self._owner(), status=status, limit=limit, cursor=self._query("cursor"))
-        videos = [job_document(job, self._files.link, self._progress(job)) for job in page.jobs]
+        waiting = self._waiting(page.jobs)
+        videos = [self._document(job, waiting) for job in page.jobs]
         return json_response(HTTPStatus.OK, {"videos": videos, "next_cursor": page.next_cursor})
 
     def create_upload(self) -> Response[str]:
@@ -172,13 +177,26 @@ class Api:
             raise NotFound("no such video")
         return job
 
-    def _job_response(self, status: HTTPStatus, job: Job, headers: dict[str, str] | None = None) -> Response[str]:
+    def _job_response(
+        self,
+        status: HTTPStatus,
+        job: Job,
+        headers: dict[str, str] | None = None,
+        waiting: ErrorInfo | None = None,
+    ) -> Response[str]:
         headers = dict(headers or {})
         if not job.is_final:
             schedule = self._render_statistics.schedule(job)
             wait = schedule.news_in_seconds(self._elapsed_seconds(job), phase=phase_of(job.id))
             headers["Retry-After"] = str(wait if job.submitted_at else min(wait, _BEFORE_SUBMIT_SECONDS))
-        return json_response(status, job_document(job, self._files.link, self._progress(job)), headers)
+        return json_response(status, self._document(job, waiting), headers)
+
+    def _document(self, job: Job, waiting: ErrorInfo | None) -> dict[str, Any]:
+        return job_document(job, self._files.link, self._progress(job), waiting if job.has_no_task else None)
+
+    def _waiting(self, jobs: Sequence[Job]) -> ErrorInfo | None:
+        """What keeps jobs from being submitted, read only when one of these has to be."""
+        return self._gate.read().waiting() if any(job.has_no_task for job in jobs) else None
 
     def _progress(self, job: Job) -> int:
         if job.is_final or job.submitted_at is None:

@@ -4,17 +4,21 @@ from collections.abc import Callable
 from copy import deepcopy
 from typing import Any
 
+from wanflow.errors import ErrorInfo
 from wanflow.jobs import Attempt, Job
 from wanflow.pricing import usd_text
 from wanflow.results import video_items
 
 
-def job_document(job: Job, link: Callable[[str], str], progress: int = 0) -> dict[str, Any]:
+def job_document(
+    job: Job, link: Callable[[str], str], progress: int = 0, waiting: ErrorInfo | None = None
+) -> dict[str, Any]:
     """What a caller sees of a job.
 
     Args:
         link: makes the URL of an object key.
         progress: a guess in per cent for a job that has not ended.
+        waiting: why nothing is submitted now.
     """
     document: dict[str, Any] = {
         "id": job.id,
@@ -41,6 +45,8 @@ def job_document(job: Job, link: Callable[[str], str], progress: int = 0) -> dic
         document["rescued"] = True
     if not job.is_final and job.failure is not None and job.failure.code == "canceled":
         document["cancel_requested"] = True
+    if waiting is not None:
+        document["waiting"] = waiting.as_dict()
     if job.error is not None:
         document["error"] = job.error.as_dict()
     return document

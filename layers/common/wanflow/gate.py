@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from wanflow import aws, metrics
 from wanflow.clock import Clock, after, to_text
+from wanflow.errors import ErrorInfo
 from wanflow.items import typed, untyped
 
 if TYPE_CHECKING:
@@ -42,6 +43,15 @@ class GateState:
     def lets_call(self, now: datetime) -> bool:
         """Whether a waiting job may be called; of a tripped breaker, whether it is time to probe."""
         return not self.paused and (not self.is_tripped or to_text(now) >= self.blocked_until)
+
+    def waiting(self) -> ErrorInfo | None:
+        """Why no job is submitted now, in the caller's words; None when the gate is open."""
+        if self.paused:
+            return ErrorInfo("submits_paused", "submits are paused by the operator; the job keeps its place")
+        if self.is_tripped:
+            message = f"{self.failures} submits in a row failed; a job tries again after {self.blocked_until}"
+            return ErrorInfo("provider_unavailable", message)
+        return None
 
     def block_seconds(self, failures: int) -> int:
         """How long the breaker stays shut after that many failures in a row: doubling from a minute."""

@@ -121,6 +121,12 @@ class Job:
         return self.attempts[-1] if self.attempts else None
 
     @property
+    def has_no_task(self) -> bool:
+        """Whether it has not ended, and the provider has no task of it, as far as anyone knows."""
+        last = self.last_attempt
+        return not self.is_final and self.failure is None and (last is None or last.state in {"not_created", "failed"})
+
+    @property
     def task_id(self) -> str | None:
         """The id of the task that is waited for."""
         return self.attempts[-1].task_id if self.attempts else None

@@ -152,11 +152,23 @@ def _job() -> Json:
         "warnings": _list(ref("Violation"), "What is allowed and likely not wanted"),
         "metadata": {"type": "object", "additionalProperties": {"type": "string"}, "description": "Yours"},
         "attempts": _list(attempt, "The tasks that were asked for"),
-        "polls": {"type": "integer", "minimum": 0, "description": "How often the provider was asked"},
+        "polls": {
+            "type": "integer",
+            "minimum": 0,
+            "description": "How often the provider was asked, told when the job ends",
+        },
         "output": _list(output, "Only when completed"),
         "usage": {"type": ["object", "null"], "properties": usage, "description": "Only when completed"},
         "provider_metadata": {"description": "The provider's, only when completed"},
         "rescued": {"const": True, "description": "The video came after the deadline"},
+        "waiting": _object(
+            {
+                "code": {"type": "string", "enum": ["submits_paused", "provider_unavailable"]},
+                "message": _text("For people"),
+            },
+            ("code", "message"),
+            "Why nothing is submitted now, while that is so",
+        ),
         "cancel_requested": {"const": True, "description": "A cancel is under way"},
         "error": error,
     }

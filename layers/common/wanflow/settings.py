@@ -69,12 +69,18 @@ class BatchSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class GateSettings:
+    """What judging whether tasks may be submitted needs."""
+
+    pause_after_failures: int
+
+
+@dataclass(frozen=True, slots=True)
 class SlotSettings:
     """What handing slots out needs."""
 
     max_concurrent_tasks: int
     job_deadline_seconds: int
-    pause_after_failures: int
 
 
 @dataclass(frozen=True, slots=True)

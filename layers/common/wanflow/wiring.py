@@ -24,6 +24,7 @@ from wanflow.settings import (
     CallbackSettings,
     ConsoleSettings,
     ExecutionSettings,
+    GateSettings,
     PollSettings,
     ReconcileSettings,
     SlotSettings,
@@ -72,13 +73,20 @@ def _settings() -> AcceptSettings:
 
 
 @cache
-def _gate_and_slots() -> "tuple[SubmitGate, Slots]":
+def _gate() -> "SubmitGate":
     from wanflow.gate import SubmitGate  # noqa: PLC0415
+
+    threshold = load(GateSettings, os.environ).pause_after_failures
+    return SubmitGate(aws.dynamodb, _table_name(), threshold=threshold, clock=utc_now)
+
+
+@cache
+def _gate_and_slots() -> "tuple[SubmitGate, Slots]":
     from wanflow.slots import LEASE_MARGIN_SECONDS, Slots  # noqa: PLC0415
 
     settings = load(SlotSettings, os.environ)
     table = _table_name()
-    gate = SubmitGate(aws.dynamodb, table, threshold=settings.pause_after_failures, clock=utc_now)
+    gate = _gate()
     slots = Slots(
         aws.dynamodb,
         table,
@@ -145,6 +153,7 @@ def api() -> "Api":
         Owners(aws.dynamodb, _table_name(), time.monotonic),
         records,
         files,
+        _gate(),
         render_statistics=_render_statistics(),
         cors_origins=load(ApiSettings, os.environ).cors_origins,
         clock=utc_now,
