@@ -2,12 +2,12 @@
 
     .venv/bin/python -m benchmarks.cold_start [--rounds 7]
 
-The layer is built as `sam build` builds it and its bytecode compiled for this Python; so is that of the libraries that
-the usual function (usual_function.py: Powertools, pydantic, two clients made at import) loads. Both run in the engine's
-environment, which has botocore, boto3 and pydantic. A valid request is written and started against a stand-in of
-DynamoDB and Step Functions that answers at once. Every start is a process of its own, the kinds take turns, and the
-figure is the median of the CPU seconds: a cold start computes, it does not wait. For comparison: a layer without
-bytecode, which each start would compile anew, because /opt cannot be written.
+The layer is built as `sam build` builds it, with bytecode for this Python where it would have some for Lambda's; the
+libraries of the usual function (usual_function.py: Powertools, pydantic, two clients made at import) have all of
+theirs. Both run in the engine's environment, which has botocore, boto3 and pydantic. A valid request is written and
+started against a stand-in of DynamoDB and Step Functions that answers at once. Every start is a process of its own, the
+kinds take turns, and the figure is the median of the CPU seconds: a cold start computes, it does not wait. For
+comparison: a layer without bytecode, which each start would compile anew, because /opt cannot be written.
 """
 
 from __future__ import annotations
@@ -29,6 +29,8 @@ from threading import Thread
 from benchmarks.results import ROOT, Row, command, save
 from tests.template import Template
 
+COMMON = ROOT / "layers" / "common"
+MOST_LAYER_BYTES = 1_800_000
 PYTHON = ROOT / ".local" / "envs" / "engine" / "bin" / "python"
 USUAL = "Powertools, pydantic, two clients made at import"
 PROGRAM = """
@@ -80,19 +82,25 @@ def stand_in() -> Iterator[str]:
 
 
 def build_layer(folder: Path) -> Path:
-    """The layer, as the Makefile builds it for `sam build`."""
+    """The layer, as the Makefile builds it for `sam build`, but without the bytecode of another Python."""
     environment = {**os.environ, "PATH": f"{ROOT / '.venv' / 'bin'}{os.pathsep}{os.environ['PATH']}"}
-    make = ["make", "-s", "-C", str(ROOT / "layers" / "common"), "build-CommonLayer", f"ARTIFACTS_DIR={folder}"]
+    make = ["make", "-s", "-C", str(COMMON), "build-CommonLayer", f"ARTIFACTS_DIR={folder}"]
     subprocess.run(make, check=True, env=environment, stdout=subprocess.DEVNULL)
+    for cache in list(folder.rglob("__pycache__")):
+        shutil.rmtree(cache)
     return folder / "python"
 
 
-def compiled(layer: Path, folder: Path) -> Path:
-    """A copy of the layer with this Python's bytecode."""
-    copy = Path(shutil.copytree(layer, folder / "compiled"))
-    arguments = [str(PYTHON), "-m", "compileall", "-q", "--invalidation-mode", "unchecked-hash", str(copy)]
-    subprocess.run(arguments, check=True)
+def compiled(layer: Path, place: Path, program: list[str]) -> Path:
+    """A copy of the layer with this Python's bytecode, made by a program that takes its folder."""
+    copy = Path(shutil.copytree(layer, place))
+    subprocess.run([str(PYTHON), "-B", *program, str(copy)], check=True)
     return copy
+
+
+def packed_bytes(layer: Path) -> int:
+    """As Lambda gets it."""
+    return Path(shutil.make_archive(str(layer.parent / "packed"), "zip", layer.parent, layer.name)).stat().st_size
 
 
 def cpu_seconds(arguments: list[str], environment: dict[str, str]) -> float:
@@ -102,14 +110,15 @@ def cpu_seconds(arguments: list[str], environment: dict[str, str]) -> float:
     return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
 
 
-def measure(rounds: int) -> dict[tuple[str, str], float]:
-    """Median CPU seconds by kind and request."""
+def measure(rounds: int) -> tuple[dict[tuple[str, str], float], int]:
+    """Median CPU seconds by kind and request, and the bytes of the packed layer."""
     found: dict[tuple[str, str], list[float]] = {}
     with tempfile.TemporaryDirectory() as folder, stand_in() as address:
         plain = build_layer(Path(folder) / "layer")
-        ready = compiled(plain, Path(folder))
+        ready = compiled(plain, Path(folder) / "ours" / "python", [str(COMMON / "compile_layer.py")])
+        everything = ["-m", "compileall", "-q", "--invalidation-mode", "unchecked-hash"]
         kinds = {
-            USUAL: (ready, "benchmarks.usual_function"),
+            USUAL: (compiled(plain, Path(folder) / "usual", everything), "benchmarks.usual_function"),
             "serve_api": (ready, "functions.serve_api.app"),
             "serve_api without bytecode": (plain, "functions.serve_api.app"),
         }
@@ -131,10 +140,11 @@ def measure(rounds: int) -> dict[tuple[str, str], float]:
                     path = {"PYTHONPATH": f"{layer}{os.pathsep}{ROOT}"}
                     arguments = ["-c", PROGRAM, module, str(ROOT / "events" / "serve_api" / f"{event}.json"), status]
                     found.setdefault((kind, told), []).append(cpu_seconds(arguments, environment | path))
-    return {key: statistics.median(values) for key, values in found.items()}
+        size = packed_bytes(ready)
+    return {key: statistics.median(values) for key, values in found.items()}, size
 
 
-def rows(found: dict[tuple[str, str], float]) -> list[Row]:
+def rows(found: dict[tuple[str, str], float], layer_bytes: int) -> list[Row]:
     run = command("cold_start")
     made = []
     for told in REQUESTS:
@@ -145,16 +155,21 @@ def rows(found: dict[tuple[str, str], float]) -> list[Row]:
             Row(f"cold start of serve_api: {told}", ours / without, None, "lower", "the same without bytecode", run),
         ]
     bare = found["bare interpreter", ""] / found[USUAL, "a job"]
-    return [*made, Row("cold start of the bare interpreter", bare, None, "lower", USUAL, run)]
+    return [
+        *made,
+        Row("cold start of the bare interpreter", bare, None, "lower", USUAL, run),
+        Row("the layer, zipped, with its bytecode", layer_bytes / MOST_LAYER_BYTES, 1.0, "lower", "1.8 MB", run),
+    ]
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=7, help="(%(default)s)")
-    found = measure(parser.parse_args().rounds)
+    found, layer_bytes = measure(parser.parse_args().rounds)
     for (kind, told), seconds in found.items():
         print(f"{kind:50}{told:20}{seconds * 1000:8.0f} CPU ms")
-    save("cold_start", rows(found))
+    print(f"layer: {layer_bytes:,} bytes")
+    save("cold_start", rows(found, layer_bytes))
 
 
 if __name__ == "__main__":
