@@ -9,6 +9,7 @@ docs/events.md tells where the secret is. Any Standard Webhooks library in any l
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 from collections.abc import Mapping
@@ -34,6 +35,7 @@ class Receiver:
             event: dict[str, Any] = self._webhook.verify(body, dict(headers))
         except (WebhookVerificationError, ValueError):
             # Not ours, or five minutes old: someone else's, or a replay of what they overheard.
+            print("refused: not signed with this secret, or not just now", file=sys.stderr, flush=True)
             return 401
         event_id = {name.lower(): value for name, value in headers.items()}["webhook-id"]
         if event_id not in self.seen:
@@ -68,6 +70,15 @@ def serve(receiver: Receiver, port: int) -> ThreadingHTTPServer:
     return ThreadingHTTPServer(("127.0.0.1", port), Handler)
 
 
-if __name__ == "__main__":
-    with serve(Receiver(os.environ["WEBHOOK_SECRET"]), int(sys.argv[1])) as server:
+def main() -> None:
+    secret = os.environ.get("WEBHOOK_SECRET")
+    if not secret:
+        sys.exit("error: put the stack's secret into WEBHOOK_SECRET; `make up` prints that of the local stack")
+    port = int(sys.argv[1]) if len(sys.argv) > 1 else 9000
+    with serve(Receiver(secret), port) as server, contextlib.suppress(KeyboardInterrupt):
+        print(f"Waiting for webhooks at http://127.0.0.1:{port}/", flush=True)
         server.serve_forever()
+
+
+if __name__ == "__main__":
+    main()
