@@ -76,6 +76,22 @@ def test_every_violation_is_named_at_once_and_nothing_is_written(stack: Stack) -
     assert stack.keys() == []
 
 
+def test_what_is_wrong_inside_of_a_reference_is_named_beside_what_is_wrong_with_the_text(stack: Stack) -> None:
+    inline = "data:image/png;base64," + base64.b64encode(png(width=100)).decode()
+    missing = f"s3://{stack.bucket}/uploads/{OWNER}/missing.png"
+    references = ["ftp://example.com/a.png", inline, missing]
+    request = wan_request(reference_urls=references, parameters={"duration": 99})
+    answer = stack.call("POST", "/videos", request)
+    assert answer.status == 400
+    assert codes(answer) == [
+        ("input.reference_urls[0]", "001028004"),
+        ("parameters.duration", "invalid_request"),
+        ("input.reference_urls[1]", "invalid_request"),
+        ("input.reference_urls[2]", "001028004"),
+    ]
+    assert stack.call("POST", "/estimates", request).body["violations"] == answer.body["error"]["violations"]
+
+
 def test_a_refused_request_makes_no_client_of_aws_at_all(stack: Stack, monkeypatch: pytest.MonkeyPatch) -> None:
     clear_clients()
     clear_wiring()

@@ -15,13 +15,14 @@ from wanflow.delivery import check_inline_size, keep_inline_references
 from wanflow.errors import Conflict, InvalidRequest, NotFound, Violation
 from wanflow.files import Files
 from wanflow.ids import derived_job_id, new_job_id
-from wanflow.inspection import inspect_references, names_objects
+from wanflow.inspection import content_violations, inspect_references, names_objects
 from wanflow.jobs import Job, Lane, Source
 from wanflow.observability import correlate
 from wanflow.owners import Owner, name_of
 from wanflow.pricing import TIER_OF_SIZE, Prices, usd_text
 from wanflow.records import FINISH_GRACE_SECONDS, BudgetFull, JobRecords
-from wanflow.validation import RequestWarning, ValidRequest, billed_parameters, validate
+from wanflow.references import OwnFiles
+from wanflow.validation import RequestWarning, ValidRequest, billed_parameters, check_text
 
 logger = logging.getLogger("wanflow")
 
@@ -79,7 +80,7 @@ class Intake:
             BudgetExceeded: a spending limit would be passed; nothing was written but inline references.
             AwsUnavailable: nothing that will be paid for was started.
         """
-        request = validate(body, self._files.of_owner(owner, own_key), self._callbacks)
+        request = self._validate(body, self._files.of_owner(owner, own_key))
         check_inline_size(request)
         now = self._clock()
         cost = self._prices.estimate(request.size, request.duration_seconds)
@@ -115,7 +116,7 @@ class Intake:
         warnings: tuple[RequestWarning, ...] = ()
         violations: list[Violation] = []
         try:
-            request = validate(body, self._files.of_owner(owner), self._callbacks)
+            request = self._validate(body, self._files.of_owner(owner))
             warnings = (*request.warnings, *inspect_references(request, self._files))
         except InvalidRequest as error:
             violations = error.violations
@@ -127,6 +128,12 @@ class Intake:
             "warnings": [warning.as_dict() for warning in warnings],
             "violations": [violation.as_dict() for violation in violations],
         }
+
+    def _validate(self, body: object, own: OwnFiles) -> ValidRequest:
+        checked = check_text(body, own, self._callbacks)
+        if checked.request is None:
+            raise InvalidRequest([*checked.violations, *content_violations(checked.references, self._files)])
+        return checked.request
 
     def _inspect(self, request: ValidRequest, repeated_id: str | None) -> tuple[RequestWarning, ...]:
         """Look into the references; `repeated_id` is the id of the job that this request may be a repeat of."""

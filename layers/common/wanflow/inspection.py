@@ -4,6 +4,7 @@ Looked at is what is ours to look at: `data:` URLs and the owner's own `s3://` o
 Foreign http(s) references go to the provider unfetched.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from wanflow.errors import InvalidRequest, NotFound, Violation
@@ -11,7 +12,7 @@ from wanflow.files import Files
 from wanflow.media import MediaFacts, UnreadableMedia, read_facts, with_article
 from wanflow.ranged import BLOCK_BYTES, RangedFile
 from wanflow.references import Kind, Reference
-from wanflow.validation import BAD_REFERENCE, RequestWarning, ValidRequest
+from wanflow.validation import BAD_REFERENCE, MAX_REFERENCES, Placed, RequestWarning, ValidRequest
 
 PIXELS = (360, 2000)
 SECONDS = (3.0, 30.0)
@@ -59,6 +60,15 @@ def inspect_references(request: ValidRequest, files: Files) -> tuple[RequestWarn
     if violations:
         raise InvalidRequest(violations)
     return _audio_warnings(audio.facts, request.duration_seconds)
+
+
+def content_violations(references: Sequence[Placed], files: Files) -> list[Violation]:
+    """The same violations of a request that is refused anyway, so that its sender hears all of them at once.
+
+    No more is looked into than a valid request could hold.
+    """
+    looked = (_look(field, reference, files) for field, reference in references[: MAX_REFERENCES + 1])
+    return [violation for one in looked for violation in one.violations]
 
 
 def names_objects(request: ValidRequest) -> bool:

@@ -54,33 +54,60 @@ class ValidRequest:
         return int(self.wan["parameters"]["duration"])
 
 
+Placed = tuple[str, Reference]
+"""A reference and the field that it stands in."""
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """A request's body held against every rule that its text can break.
+
+    `violations` are in the order of the Wan page; without any, `request` is the request. `references` are those that
+    can be read, the audio last, so that their contents can be looked at even if other rules are broken.
+    """
+
+    violations: tuple[Violation, ...]
+    references: tuple[Placed, ...] = ()
+    request: ValidRequest | None = None
+
+
 def validate(body: object, files: OwnFiles, callbacks: CallbackRule = PUBLIC_ONLY) -> ValidRequest:
     """Check a request's body, as parsed from JSON.
 
     Raises:
         InvalidRequest: with every violation, in the order of the Wan page.
     """
+    checked = check_text(body, files, callbacks)
+    if checked.request is None:
+        raise InvalidRequest(list(checked.violations))
+    return checked.request
+
+
+def check_text(body: object, files: OwnFiles, callbacks: CallbackRule = PUBLIC_ONLY) -> Checked:
+    """Check a request's body, as parsed from JSON."""
     check = _Check()
     request = check.object("body", body, known=("model", "input", "parameters", "metadata", "callback_url"))
     if not isinstance(body, dict):
-        raise InvalidRequest(check.violations)
+        return Checked(tuple(check.violations))
     _model(check, request)
     wan_input = check.object("input", request.get("input", _ABSENT), known=("prompt", "reference_urls", "audio_url"))
     prompt = _prompt(check, wan_input)
-    references = _references(check, wan_input, files)
+    placed = _references(check, wan_input, files)
+    references = tuple(reference for _, reference in placed)
     audio = _audio(check, wan_input, files)
+    placed += (("input.audio_url", audio),) if audio is not None else ()
     parameters = _parameters(check, request)
     metadata = _metadata(check, request)
     callback_url = _callback_url(check, request, callbacks)
     if check.violations:
-        raise InvalidRequest(check.violations)
+        return Checked(tuple(check.violations), placed)
     _warn_of_characters(check, prompt, len(references))
     _warn_of_shot_type(check, request.get("parameters", {}), parameters)
     sent = {"prompt": prompt, "reference_urls": [reference.url for reference in references]}
     if audio is not None:
         sent["audio_url"] = audio.url
     wan = {"model": MODEL, "input": sent, "parameters": parameters}
-    return ValidRequest(wan, references, audio, metadata, tuple(check.warnings), callback_url)
+    return Checked((), placed, ValidRequest(wan, references, audio, metadata, tuple(check.warnings), callback_url))
 
 
 class _Absent:
@@ -158,7 +185,7 @@ def _is_unicode(text: str) -> bool:
     return True
 
 
-def _references(check: _Check, wan_input: dict[str, Any], files: OwnFiles) -> tuple[Reference, ...]:
+def _references(check: _Check, wan_input: dict[str, Any], files: OwnFiles) -> tuple[Placed, ...]:
     path = "input.reference_urls"
     urls = wan_input.get("reference_urls", _ABSENT)
     if not isinstance(urls, list):
@@ -183,11 +210,11 @@ def _count_fault(urls: list[object], files: OwnFiles) -> tuple[str, str] | None:
     return None
 
 
-def _members(check: _Check, path: str, urls: list[object], files: OwnFiles) -> Iterable[Reference]:
+def _members(check: _Check, path: str, urls: list[object], files: OwnFiles) -> Iterable[Placed]:
     code, message = BAD_REFERENCE
     for index, url in enumerate(urls):
         try:
-            yield parse_reference(url, files)
+            yield f"{path}[{index}]", parse_reference(url, files)
         except BadReference as error:
             kind = "" if isinstance(url, str) else f", {_got(url)}"
             check.fail(f"{path}[{index}]", f"{message}: {error}{kind}", code)
