@@ -4,6 +4,7 @@
 export const ROOT = new URL("../../", import.meta.url);
 
 const PATIENCE_MS = 35_000;
+const BREATH_MS = 400;
 const PASSING = [0, 429, 500, 502, 503, 504];
 
 /** A call that failed; `status` is 0 when there was no answer at all. */
@@ -29,6 +30,8 @@ export class ApiError extends Error {
   }
 }
 
+/** @typedef {{body?: unknown, headers?: Record<string, string>, signal?: AbortSignal}} CallOptions */
+
 export class Api {
   /**
    * @param {string} key the API key
@@ -40,13 +43,29 @@ export class Api {
   }
 
   /**
-   * One call.
+   * One call; one that changes nothing is made again at once when it got no answer at all.
    * @param {string} method
    * @param {string} path relative to the API's root, such as "videos"
-   * @param {{body?: unknown, headers?: Record<string, string>, signal?: AbortSignal}} [options]
+   * @param {CallOptions} [options]
    * @returns {Promise<{status: number, body: any, retryAfter: number|null}>}
    */
-  async call(method, path, { body, headers = {}, signal } = {}) {
+  async call(method, path, options = {}) {
+    try {
+      return await this.callOnce(method, path, options);
+    } catch (error) {
+      const isHarmless = method === "GET" || path === "estimates" || path === "uploads";
+      if (/** @type {ApiError} */ (error).code !== "no_answer" || !isHarmless) throw error;
+      await new Promise((resolve) => setTimeout(resolve, BREATH_MS));
+      return await this.callOnce(method, path, options);
+    }
+  }
+
+  /**
+   * @param {string} method
+   * @param {string} path
+   * @param {CallOptions} options
+   */
+  async callOnce(method, path, { body, headers = {}, signal }) {
     const patience = AbortSignal.timeout(PATIENCE_MS);
     let answer;
     let text;

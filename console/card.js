@@ -75,7 +75,7 @@ export class Card {
           h("p", { class: "card-status" }, h("span", { class: `badge is-${job.status}` }, this.statusWords()), " ", this.when),
           h("h3", { id: title, tabindex: "-1", class: "card-title" }, job.request.input.prompt),
           this.facts(),
-          job.error && this.failure(job.error),
+          job.error && isFinal(job) && h("p", { class: "hint card-error" }, h("code", {}, job.error.code), " ", sentence(job.error.message)),
           this.details(),
           this.buttons(),
         ),
@@ -97,7 +97,8 @@ export class Card {
     stage.style.setProperty("--ratio", `${width} / ${height}`);
     const urls = videoUrls(job);
     if (urls.length) stage.append(...urls.map((url, index) => this.player(url, index)));
-    else if (isFinal(job)) stage.append(h("p", { class: "stage-words" }, icon(job.status === "completed" ? "video" : "error"), job.status === "completed" ? "The video has expired" : "No video"));
+    else if (job.error && isFinal(job)) stage.append(failure(job.error));
+    else if (isFinal(job)) stage.append(h("p", { class: "stage-words" }, icon("video"), "The video has expired"));
     else stage.append(h("div", { class: "stage-words" }, this.bar, (this.part = h("span", { class: "part" }))));
     this.showProgress();
     return stage;
@@ -149,12 +150,6 @@ export class Card {
     return h("p", { class: "facts" }, `${pixels(size)} · ${duration} s · ${money}`);
   }
 
-  /** @param {{code: string, message: string}} error */
-  failure({ code, message }) {
-    const { what, todo } = explain(code);
-    return h("div", { class: "failure" }, h("p", {}, h("strong", {}, what), " ", todo), h("p", { class: "hint" }, h("code", {}, code), " ", sentence(message)));
-  }
-
   details() {
     const { job } = this;
     const row = (/** @type {string} */ name, /** @type {any} */ value) => value && [h("dt", {}, name), h("dd", {}, value)];
@@ -168,6 +163,7 @@ export class Card {
       row("Ended", job.ended_at && time(job.ended_at)),
       row("Cost", job.usage?.cost && `${usd(job.usage.cost)} billed, ${usd(job.estimate.cost_usd)} estimated`),
       row("Tasks", job.attempts.map((attempt) => [attempt.task_id ?? "no task id", attempt.state, attempt.error?.code].filter(Boolean).join(", ")).join("\n")),
+      row("Error", job.error && `${job.error.code}: ${job.error.message}`),
       row("Warnings", job.warnings.map(({ field, message }) => `${field} ${message}`).join("\n")),
     ];
     return h("details", { class: "more-of-job" }, h("summary", { "data-action": "details" }, "Details"), h("dl", {}, ...rows.flat()));
@@ -188,6 +184,12 @@ export class Card {
       !isFinal(job) && !job.cancel_requested && button("cancel", "remove", "Cancel", () => actions.cancel(this.job)),
     );
   }
+}
+
+/** @param {{code: string}} error */
+function failure({ code }) {
+  const { what, todo } = explain(code);
+  return h("div", { class: "failure" }, icon(code === "canceled" ? "remove" : "error"), h("strong", {}, what), todo && h("span", {}, todo));
 }
 
 /**

@@ -97,7 +97,7 @@ export class Compose {
     byId("submit-problem").textContent = "";
     this.prompt.focus();
     this.prompt.setSelectionRange(this.prompt.value.length, this.prompt.value.length);
-    announce("The form holds this video’s request");
+    announce("The form holds this video’s request", true);
   }
 
   /**
@@ -194,7 +194,7 @@ export class Compose {
     const { job, retryAfter } = await submit(this.api, this.read(), (pause) => {
       byId("price-words").textContent = `No answer yet. The same request goes out again in ${pause} s; it is never paid twice.`;
     });
-    announce("Accepted: your video is on its way");
+    announce("Accepted: your video is on its way", true);
     this.onMade(job, retryAfter);
   }
 

@@ -50,11 +50,12 @@ let hide = 0;
 /**
  * Say something in passing, to the eye and to a screen reader.
  * @param {string} text
+ * @param {boolean} [isSeen] whether the eye sees it anyway, so that only a screen reader is to be told
  */
-export function announce(text) {
+export function announce(text, isSeen = false) {
   const region = byId("announcement");
   region.textContent = text;
-  region.classList.add("is-shown");
+  region.classList.toggle("is-shown", !isSeen);
   clearTimeout(hide);
   hide = setTimeout(() => region.classList.remove("is-shown"), 5000);
 }

@@ -91,6 +91,7 @@ byId("views").addEventListener("click", (/** @type {MouseEvent} */ { target }) =
   byId(`${view}-title`).focus();
 });
 byId("starting").hidden = true;
+sessionStorage.removeItem("wanflow.tries");
 const key = readKey();
 if (key) enter(key);
 else showSignIn(takeNotice() ?? "");

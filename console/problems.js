@@ -1,7 +1,6 @@
 /** Violations and warnings, each beside the field that it is about. */
 
 import { byId, h, icon } from "./dom.js";
-import { sentence } from "./format.js";
 
 /** Field of the API -> id of the control, and how a sentence about it begins. */
 const PLACES = new Map([
@@ -16,8 +15,16 @@ const PLACES = new Map([
   ["callback_url", ["callback-url", "The callback URL"]],
 ]);
 
+/** Counts, in the words of this page instead of the request's. */
+const WORDS = new Map([
+  ["001028001", "Add one to five pictures or clips."],
+  ["001028002", "At most five pictures fit; remove one."],
+  ["001028003", "At most three clips fit; remove one."],
+]);
+const OF_MEMBERS = "Invalid reference URL format: ";
+
 /**
- * @typedef {{severity: "violation"|"warning", field: string, message: string}} Problem
+ * @typedef {{severity: "violation"|"warning", field: string, code: string, message: string}} Problem
  */
 
 /**
@@ -33,8 +40,15 @@ function placeOf(field) {
   return [id, subject];
 }
 
-/** @param {string} message */
-const startsSentence = (message) => /^[A-Z]/.test(message);
+/**
+ * A problem as a sentence about its control.
+ * @param {string} subject
+ * @param {Problem} problem
+ */
+function words(subject, { code, message }) {
+  const told = message.startsWith(OF_MEMBERS) ? message.slice(OF_MEMBERS.length) : message;
+  return WORDS.get(code) ?? `${subject} ${told}${/[.!?]$/.test(told) ? "" : "."}`;
+}
 
 /**
  * Show these problems and no others.
@@ -46,12 +60,12 @@ export function showProblems(problems, isDue) {
   /** @type {Map<string, HTMLElement[]>} */
   const lines = new Map();
   const broken = new Set();
-  for (const { severity, field, message } of problems) {
-    const [id, subject] = placeOf(field);
+  for (const problem of problems) {
+    const { severity } = problem;
+    const [id, subject] = placeOf(problem.field);
     if (severity === "violation") broken.add(id);
     if (!isDue(id)) continue;
-    const text = startsSentence(message) ? `${subject}: ${message}` : `${subject} ${message}`;
-    const line = h("li", { class: severity }, icon(severity === "violation" ? "error" : "warning"), h("span", {}, sentence(text)));
+    const line = h("li", { class: severity }, icon(severity === "violation" ? "error" : "warning"), h("span", {}, words(subject, problem)));
     lines.set(id, [...(lines.get(id) ?? []), line]);
   }
   for (const list of document.querySelectorAll("[data-problems-of]")) {

@@ -107,7 +107,7 @@ export class References {
     this.tiles.push(tileOf(url));
     field.value = "";
     this.changed();
-    announce(`character${this.tiles.length} added`);
+    announce(`character${this.tiles.length} added`, true);
     field.focus();
   }
 
@@ -144,7 +144,7 @@ export class References {
     [tile.part, tile.fault] = [0, ""];
     try {
       tile.url = await upload(this.api, /** @type {File} */ (tile.file), (part) => this.progressed(tile, part), tile.upload.signal);
-      announce(`${tile.label} is uploaded`);
+      announce(`${tile.label} is uploaded`, true);
     } catch (error) {
       if (tile.upload.signal.aborted) return;
       tile.fault = explain(/** @type {any} */ (error).code).what;
@@ -171,7 +171,7 @@ export class References {
     const [tile] = this.tiles.splice(from, 1);
     this.tiles.splice(to, 0, tile);
     this.changed();
-    announce(`${tile.label} is now character${to + 1}`);
+    announce(`${tile.label} is now character${to + 1}`, true);
   }
 
   /** @param {number} index */
@@ -179,7 +179,7 @@ export class References {
     const [tile] = this.tiles.splice(index, 1);
     drop(tile);
     this.changed();
-    announce(`${tile.label} removed`);
+    announce(`${tile.label} removed`, true);
     const next = this.list.children[Math.min(index, this.tiles.length - 1)];
     (next?.querySelector(".tile-name") ?? byId("choose")).focus();
   }

@@ -22,7 +22,7 @@ function nearest(ratio) {
   return String(RATIOS.reduce((best, each) => (distance(each) < distance(best) ? each : best))[0]);
 }
 
-/** @param {string} size */
+/** @type {(size: string) => Size} */
 const find = (size) => ALL.find((each) => each.size === size) ?? find(DEFAULTS.size);
 
 export class SizePicker {
@@ -49,7 +49,8 @@ export class SizePicker {
 
   /** Tell each shape's pixels at the chosen resolution. */
   show() {
-    const { tier } = find(this.value);
+    const { tier, size: chosen } = find(this.value);
+    byId("pixels").textContent = pixels(chosen);
     for (const { shape, size } of ALL.filter((each) => each.tier === tier)) {
       /** @type {any} */ (document.querySelector(`[data-pixels-of="${shape}"]`)).textContent = pixels(size);
     }

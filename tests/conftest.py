@@ -25,6 +25,18 @@ from wanflow import aws
 _SOCKETLESS = ("tests/unit/", "tests/functions/", "tests/workflow/")
 
 
+NO_CHROMIUM = "there is no Chromium on this machine"
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say aloud what was not tested; a reason among others is easily overlooked."""
+    skipped = terminalreporter.stats.get("skipped", [])
+    untested = [report for report in skipped if NO_CHROMIUM in str(report.longrepr)]
+    if untested:
+        terminalreporter.section("THE CONSOLE WAS NOT TESTED", red=True, bold=True)
+        terminalreporter.line(f"{NO_CHROMIUM}, so {len(untested)} tests did not run; Debian: apt-get install chromium")
+
+
 @pytest.fixture(autouse=True)
 def _sockets_are_off(request: pytest.FixtureRequest) -> Iterator[None]:
     """In these folders, but for a test marked `allow_hosts` (pytest-socket)."""

@@ -4,11 +4,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import pytest
+from playwright.sync_api import Browser, BrowserContext, sync_playwright
 
 from local.ports import free_ports
 from local.processes import exit_with_parent
 from local.settings import Settings, mock_provider
 from local.stack import local_stack
+from tests.conftest import NO_CHROMIUM
+from tests.e2e.console import ConsolePage, find_chromium, start_chromium
 from tests.e2e.fates import FATES
 from tests.e2e.wanflow import Wanflow, marker
 
@@ -46,6 +49,43 @@ def wanflow(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Wanflow]:
     )
     with local_stack(settings) as stack:
         yield Wanflow(stack)
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """One Chromium for a file of tests: while it runs, no other event loop may run beside it."""
+    if find_chromium() is None:
+        pytest.skip(NO_CHROMIUM)
+    with sync_playwright() as playwright:
+        chromium = start_chromium(playwright)
+        yield chromium
+        chromium.close()
+
+
+@pytest.fixture(scope="module")
+def windows(browser: Browser) -> dict[str, BrowserContext]:
+    """Browser windows by their options: tabs of one share the cache of the console's files, but no session."""
+    return {}
+
+
+@pytest.fixture
+def console(
+    request: pytest.FixtureRequest, browser: Browser, windows: dict[str, BrowserContext], wanflow: Wanflow
+) -> Iterator[ConsolePage]:
+    """The console in a tab of its own; `@pytest.mark.tab(...)` sets the options of its window.
+
+    Whatever a test does: no error in the browser's console, no breach of the Content-Security-Policy (which is one),
+    no request to another host, no refused call that the test has not asked for.
+    """
+    marked = request.node.get_closest_marker("tab")
+    options = {"viewport": {"width": 1280, "height": 900}, **(marked.kwargs if marked else {})}
+    if (window := windows.get(str(options))) is None:
+        window = windows[str(options)] = browser.new_context(**options)
+    page = ConsolePage(window, wanflow)
+    yield page
+    window.set_offline(False)
+    page.page.close()
+    assert (page.complaints, page.foreign, page.refusals) == ([], [], [])
 
 
 @dataclass(frozen=True)
