@@ -162,6 +162,8 @@ def reading(
 
 def prepare(folder: Path) -> None:
     """The repository's files as links, pictures by the names that the pages use, and the tools by theirs."""
+    missing = [name for name in ("bash", "curl", "openssl") if shutil.which(name) is None]
+    assert not missing, f"the documentation's commands need {', '.join(missing)} on this machine"
     for entry in ROOT.iterdir():
         if entry.name in {".venv", ".local"} or not entry.name.startswith((".", "client")):
             (folder / entry.name).symlink_to(entry)

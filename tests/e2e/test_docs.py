@@ -1,10 +1,11 @@
 """What the pages tell people to type, typed as it stands: curl, the AWS CLI, `wanflow`, make, Python, on the stack.
 
-Each test follows one page and types all of its blocks that stand in `RUN` (tests/docs/classes.py).
+Each `follow_…` follows one page and types all of its blocks that stand in `RUN` (tests/docs/classes.py).
 """
 
 import json
 from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -41,12 +42,7 @@ class Following:
         assert reader.ran == {key for key in RUN if key.startswith(f"{page}#")}, "the page's blocks in RUN"
 
 
-@pytest.fixture
-def following(wanflow: Wanflow, tmp_path: Path) -> Following:
-    return Following(wanflow, tmp_path)
-
-
-def test_readme(following: Following, wanflow: Wanflow) -> None:
+def follow_readme(following: Following, wanflow: Wanflow) -> None:
     with following("README.md") as reader:
         reader.saves("ask-for-a-video", "json", "request.json")
         job = json.loads(reader.runs("ask-for-a-video"))
@@ -77,12 +73,14 @@ def test_readme(following: Following, wanflow: Wanflow) -> None:
         assert reader.runs("deploy-to-aws/2").splitlines()[-1] == wanflow.stack.endpoints.api_key
 
 
-def test_client(following: Following, wanflow: Wanflow) -> None:
+def follow_client(following: Following, wanflow: Wanflow) -> None:
     with following("client/README.md") as reader:
-        request = json.dumps(wanflow.request("character1 waves"))
-        (reader.folder / "request.json").write_text(request, encoding="utf-8")
+        # The job that is canceled must still be there by then.
+        prompts = {"request.json": "character1 waves", "long.json": "character1 waits [[mock:poll:unknown-status]]"}
+        for name, prompt in prompts.items():
+            (reader.folder / name).write_text(json.dumps(wanflow.request(prompt)), encoding="utf-8")
         reader.types("pip install ./client")
-        assert "s3://" in reader.runs("command")
+        assert "s3://" in reader.runs("command", **{'request.json)"': 'long.json)"'})
         for name in ("fox.mp4", "video.mp4", "again.mp4"):
             assert read_video((reader.folder / name).read_bytes()).width == 1280
 
@@ -98,7 +96,7 @@ def test_client(following: Following, wanflow: Wanflow) -> None:
         assert read_video((reader.folder / "meeting.mp4").read_bytes()).has_sound
 
 
-def test_events(following: Following, wanflow: Wanflow) -> None:
+def follow_events(following: Following, wanflow: Wanflow) -> None:
     stack = wanflow.stack
     (port,) = free_ports(1)
     with following("docs/events.md") as reader:
@@ -126,7 +124,7 @@ def test_events(following: Following, wanflow: Wanflow) -> None:
         assert [version["VersionStages"] for version in versions if version.get("VersionStages")] == [["AWSCURRENT"]]
 
 
-def test_operations(following: Following, wanflow: Wanflow) -> None:
+def follow_operations(following: Following, wanflow: Wanflow) -> None:
     sqs = client("sqs", wanflow.stack.settings)
     with following("docs/operations.md") as reader:
         reader.runs("how-do-i-run-it")
@@ -155,7 +153,7 @@ def test_operations(following: Following, wanflow: Wanflow) -> None:
         assert wanflow.wait(job_id)["status"] == "completed"
 
 
-def test_faq(following: Following, wanflow: Wanflow) -> None:
+def follow_faq(following: Following, wanflow: Wanflow) -> None:
     with following("docs/faq.md") as reader:
         key = "s/^key id *//p"
         reader.gives(OLD_KEY_ID=reader.types(f"make key NAME=docs-alice STACK=$STACK | sed -n '{key}'").strip())
@@ -168,7 +166,7 @@ def test_faq(following: Following, wanflow: Wanflow) -> None:
         assert read_video(wanflow.http.get(url, headers={"x-api-key": None}, timeout=60).content).seconds == 5.0
 
 
-def test_local_stack(following: Following, wanflow: Wanflow) -> None:
+def follow_local_stack(following: Following, wanflow: Wanflow) -> None:
     wanflow.upload("uploads/docs.txt", b"here")
     with following("docs/local-stack.md") as reader:
         printed = reader.runs("how-does-it-run-on-my-machine")
@@ -176,12 +174,12 @@ def test_local_stack(following: Following, wanflow: Wanflow) -> None:
         assert "stateMachineArn" in printed
 
 
-def test_money(following: Following) -> None:
+def follow_money(following: Following, _wanflow: Wanflow) -> None:
     with following("docs/money.md") as reader:
         assert "| a month |" in reader.runs("a-worked-example").replace("**", "")
 
 
-def test_mock_server(following: Following) -> None:
+def follow_mock_server(following: Following, _wanflow: Wanflow) -> None:
     with RunningMock() as mock, following("mock_server/README.md", {"http://127.0.0.1:8787": mock.url}) as reader:
         reader.runs("scenarios")
         created, unknown = documents(reader.runs("the-mock-wan-server/2"))
@@ -189,6 +187,40 @@ def test_mock_server(following: Following) -> None:
         mock.advance(5)
         _, completed = documents(reader.runs("the-mock-wan-server/2", **{"videos/ID": f"videos/{created['id']}"}))
         assert completed["status"] == "completed"
+
+
+WALKS = {
+    "README.md": follow_readme,
+    "client/README.md": follow_client,
+    "docs/operations.md": follow_operations,
+    "docs/events.md": follow_events,
+    "docs/faq.md": follow_faq,
+    "docs/local-stack.md": follow_local_stack,
+    "docs/money.md": follow_money,
+    "mock_server/README.md": follow_mock_server,
+}
+
+
+@pytest.fixture(scope="module")
+def walks(
+    request: pytest.FixtureRequest, wanflow: Wanflow, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[dict[str, Future[None]]]:
+    """All chosen pages are followed at once, by people who mostly wait for videos."""
+    chosen = [page for page in WALKS if any(f"[{page}]" in item.name for item in request.session.items)]
+    with ThreadPoolExecutor(len(chosen)) as pool:
+        yield {
+            page: pool.submit(WALKS[page], Following(wanflow, tmp_path_factory.mktemp("reader")), wanflow)
+            for page in chosen
+        }
+
+
+@pytest.mark.parametrize("page", WALKS)
+def test_what_a_page_tells_people_to_type_works(walks: dict[str, Future[None]], page: str) -> None:
+    walks[page].result()
+
+
+def test_every_page_with_commands_to_run_is_followed() -> None:
+    assert {key.partition("#")[0] for key in RUN} == set(WALKS)
 
 
 def documents(text: str) -> list[dict[str, Any]]:
