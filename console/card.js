@@ -107,7 +107,7 @@ export class Card {
   showProgress() {
     this.bar.value = this.job.progress;
     if (this.job.status === "queued") this.bar.removeAttribute("value");
-    if (this.part) this.part.textContent = this.job.status === "queued" ? "Waits at no cost" : `${this.job.progress} %`;
+    if (this.part) this.part.textContent = this.job.status === "queued" ? waitWords(this.job) : `${this.job.progress} %`;
   }
 
   /** Bring "2 minutes ago" up to date. */
@@ -184,6 +184,13 @@ export class Card {
       !isFinal(job) && !job.cancel_requested && button("cancel", "remove", "Cancel", () => actions.cancel(this.job)),
     );
   }
+}
+
+/** @param {import("./types.js").Job} job */
+function waitWords({ waiting }) {
+  if (!waiting) return "Waits at no cost";
+  const { what, todo } = explain(waiting.code);
+  return `${what} ${todo}`;
 }
 
 /** @param {{code: string}} error */

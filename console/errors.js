@@ -35,6 +35,8 @@ const WORDS = {
   too_many_requests: ["Too many requests at once.", "It goes on by itself in a moment."],
   quota_exceeded: ["Today's requests for this key are used up.", "Wait for the next day, or have the quota raised."],
   unavailable: ["AWS is failing for a moment.", "Try again shortly; nothing is made or paid twice."],
+  submits_paused: ["Submits are paused.", "It keeps its place, at no cost."],
+  provider_unavailable: ["The provider is failing.", "It keeps its place, at no cost, and goes out when the provider is back."],
   no_answer: ["No answer came.", "Try again; nothing is made or paid twice."],
   offline: ["You are offline.", "Everything goes on when the connection is back."],
 };

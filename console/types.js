@@ -31,6 +31,7 @@
  * @property {Attempt[]} attempts
  * @property {{content: {type: string, url: string, key?: string}[], jobId?: string}[]} [output]
  * @property {{cost?: string, discount?: number}|null} [usage]
+ * @property {{code: string, message: string}} [waiting]
  * @property {boolean} [rescued]
  * @property {boolean} [cancel_requested]
  * @property {{code: string, message: string}} [error]

@@ -130,6 +130,16 @@ def test_every_code_that_a_job_can_fail_with_is_told_in_words_with_what_to_do(co
             assert all(part in card for part in parts), card
 
 
+def test_a_job_that_is_kept_from_the_provider_says_why(console: ConsolePage) -> None:
+    waiting = {"code": "submits_paused", "message": "submits are paused by the operator"}
+    queued = {name: value for name, value in JOB.items() if name not in {"error", "ended_at"}}
+    job = {**queued, "status": "queued", "waiting": waiting}
+    answer = {"status": 200, "json": job, "headers": {"retry-after": "60"}}
+    with console.answered("videos", listed(), listed(job)), console.answered(r"videos/vid_\w+", answer):
+        console.enter()
+        expect(console.card("character1 waves")).to_contain_text("Submits are paused. It keeps its place, at no cost.")
+
+
 def test_what_is_shown_is_never_read_as_html(console: ConsolePage) -> None:
     with console.answered("videos", listed(), listed({**JOB, "request": _hostile(JOB["request"])})):
         console.enter()
