@@ -45,6 +45,18 @@ resume: .venv/.installed ## Let submits go on
 key: .venv/.installed ## Make an API key for an owner (NAME=owner; REVOKE=key-id disables one; STACK=name for a deployed stack)
 	@exec $(VENV)/python -m local key "$(if $(findstring command,$(origin NAME)),$(NAME))" "$(REVOKE)"
 
+.PHONY: free-slot
+free-slot: .venv/.installed ## Give back the slot of a job that is over though its task may still run (JOB=job-id; STACK=name)
+	@exec $(VENV)/python -m local free-slot "$(JOB)"
+
+.PHONY: restore
+restore: .venv/.installed ## Bring home what a restored copy of the table has (FROM=table; STACK=name)
+	@exec $(VENV)/python -m local restore "$(FROM)"
+
+.PHONY: teardown
+teardown: .venv/.installed ## Delete a deployed stack; its videos and records stay (STACK=name; DELETE_DATA=1 deletes them too, when its name is typed)
+	@exec $(VENV)/python -m local teardown
+
 .PHONY: storm
 storm: $(SETUP) ## Hundreds of jobs while everything breaks, and a report in numbers (ARGS="--jobs 300 --faults 0.25 --seed 1")
 	@exec $(VENV)/python -m local storm $(ARGS)

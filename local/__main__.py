@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 
-from local import demo, keys, mock, sam_local, sam_local_test, storm, switch, up
+from local import demo, keys, mock, recovery, sam_local, sam_local_test, storm, switch, teardown, up
 from local.errors import LocalStackError
 from local.processes import exit_on_signals, exit_with_parent
 
@@ -16,6 +16,9 @@ COMMANDS: dict[str, Callable[[list[str]], int]] = {
     "key": keys.main,
     "pause": switch.pause,
     "resume": switch.resume,
+    "free-slot": recovery.free_slot,
+    "restore": recovery.restore,
+    "teardown": teardown.main,
     "storm": storm.main,
     "sam-local": sam_local.main,
     "sam-local-test": sam_local_test.main,

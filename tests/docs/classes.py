@@ -40,6 +40,12 @@ CHECKED = {
     "client/README.md#wanflow-client": "asks the package index; RUN's `wanflow` is installed from client/ without it",
     "docs/events.md#replay/2": "the local engine has no StartMessageMoveTask",
     "docs/local-stack.md#how-does-it-run-on-my-machine/2": "tests/local/test_lifecycle.py does it",
+    "docs/operations.md#a-slot-that-an-unknown-outcome-holds": "needs a job; tests/functions/test_recovery.py frees it",
+    "docs/operations.md#upgrade": "minutes, and the local engine evaluates no metrics; sam deploys every local stack",
+    "docs/operations.md#upgrade/2": "a policy for good on the tests' one stack; tests/local/test_teardown.py reads it",
+    "docs/operations.md#restore-from-a-backup": "the engine restores no table; tests/functions/test_recovery.py does",
+    "docs/operations.md#what-does-it-cost-by-stack-and-environment": "the local engine has no bill",
+    "docs/operations.md#take-it-away": "takes the tests' one stack away; tests/local/test_teardown.py does it",
     "mock_server/README.md#the-mock-wan-server": "servers that do not end, and Docker; tests/mock/test_mock_package.py",
 }
 """Looked up, not run, and why. All commands of all pages are looked up, see tools.py: options, targets, files exist."""

@@ -9,6 +9,8 @@ import pytest
 
 from mock_server.responses_door import InProcessMock
 from tests.conftest import LogLines
+from tests.docs.pages import rows as rows_of
+from tests.docs.pages import section
 from tests.fakes import FakeClock, wan_request
 from tests.stack import Stack
 from tests.template import ROOT, Template
@@ -208,6 +210,15 @@ def test_the_alarms_cost_what_the_page_on_money_says() -> None:
     told = re.search(r"alarms: (\d+) metrics .* (\d+) with a `DailyBudgetUsd` \| (\S+) \|", page)
     assert told is not None
     assert told.groups() == (str(watched - 1), str(watched), f"{(watched - 1) * 0.10:.2f}")
+
+
+def test_the_runbook_has_every_alarm_query_and_metric() -> None:
+    page = ROOT / "docs" / "operations.md"
+    assert {row[0].strip("`") for row in rows_of(section(page, "Alarms"))} == set(ALARMS)
+    told = [[cell.strip("`") for cell in row[:3]] for row in rows_of(section(page, "Metrics"))]
+    assert sorted(told) == sorted([metric.name, metric.unit, metric.dimension or "—"] for metric in metrics.ALL)
+    queries = {row[0] for row in rows_of(section(page, "What became of a job?"))}
+    assert queries == {TEMPLATE.properties(name)["Name"].removeprefix("wanflow/") for name in QUERIES}
 
 
 # --- Saved queries ---------------------------------------------------------------------------------------------------
