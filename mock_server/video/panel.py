@@ -55,10 +55,18 @@ def portrait(reference: bytes, side: int) -> Portrait:
     is_video = reference[4:8] in (b"ftyp", b"moov", b"wide", b"mdat", b"free", b"skip")
     try:
         picture = _first_frame(reference) if is_video else _opened(reference, side)
-        square = ImageOps.fit(picture, (side, side), Image.Resampling.BILINEAR)
+        square = _square(picture, side)
     except Exception:  # decoders meet the bytes of strangers with errors of every class
         return Portrait(None, "unreadable")
     return Portrait(square, "video" if is_video else "")
+
+
+def _square(picture: Image.Image, side: int) -> Image.Image:
+    """Its middle. Most of the way down it is made smaller by a whole factor, which is quick."""
+    short = min(picture.size)
+    left, top = (picture.width - short) / 2, (picture.height - short) / 2
+    box = (left, top, left + short, top + short)
+    return picture.resize((side, side), Image.Resampling.BILINEAR, box=box, reducing_gap=1.0)
 
 
 def _opened(reference: bytes, side: int) -> Image.Image:

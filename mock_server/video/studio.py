@@ -7,6 +7,7 @@ that is encoded for it; `h264.py` then puts the bands together.
 
 import hashlib
 from collections.abc import Callable, Hashable
+from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import replace
 from functools import cache
 from itertools import cycle
@@ -57,27 +58,30 @@ class StudioRenderer:
         return data
 
     def _made(self, clip: Clip) -> bytes:
-        samples = self._pictures(clip)
+        # Decoders and encoders let other threads work meanwhile: what is new is made side by side.
+        with ThreadPoolExecutor(2) as side:
+            track = side.submit(self._track, clip)
+            samples = self._pictures(clip, side)
         size = (clip.width, clip.height)
         if size not in self._parameter_sets:
             self._parameter_sets[size] = encoder.parameter_sets(*size)
         sps, pps = self._parameter_sets[size]
         key_frames = range(0, len(samples), FRAMES_PER_SECOND)
         video = mp4.VideoTrack(*size, FRAMES_PER_SECOND, sps, pps, samples, key_frames)
-        return mp4.write(clip.duration_seconds, video, self._track(clip))
+        return mp4.write(clip.duration_seconds, video, track.result())
 
-    def _pictures(self, clip: Clip) -> list[bytes]:
+    def _pictures(self, clip: Clip, side: Executor) -> list[bytes]:
         """Each picture as one MP4 sample: a key frame holds all bands, the others the time line alone."""
         layout = Layout(clip.width, clip.height, min(len(clip.references), len(CHARACTERS)))
         form = TimelineForm(clip.width, clip.height, clip.duration_seconds, clip.audio, clip.watermark)
         script = (clip.prompt, clip.details)
-        cast = self._cast(layout, clip.references)
         key = ("script", layout, _digest(*script))
-        told = self._still(key, layout.cast_height, lambda: draw_script(layout, *script))
+        telling = side.submit(self._still, key, layout.cast_height, lambda: draw_script(layout, *script))
+        cast = self._cast(layout, clip.references)
         below = self._still(("foot", form), layout.foot_top, lambda: draw_foot(form))
         foot_start = _first_macroblock(clip.width, layout.foot_top)
         end = _first_macroblock(clip.width, clip.height + h264.MACROBLOCK - 1)
-        groups = [([*cast, *told], below)]
+        groups = [([*cast, *telling.result()], below)]
         for number in range(1, FRAMES_PER_SECOND):
             skipped = h264.skip_slice(number, 0, _first_macroblock(clip.width, layout.timeline_top))
             groups.append(([skipped], [h264.skip_slice(number, foot_start, end - foot_start)]))
