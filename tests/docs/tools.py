@@ -116,7 +116,7 @@ def _fine(_words: tuple[str, ...]) -> str:
     return ""
 
 
-_OF_EVERY_SHELL = [".", "cat", "cd", "cp", "curl", "date", "echo", "eval", "export", "grep", "openssl", "sed", "sleep"]
+_OF_EVERY_SHELL = {".", "awk", "cat", "cd", "cp", "curl", "date", "echo", "eval", "export", "grep", "sed", "openssl"}
 
 PROGRAMS: dict[str, Callable[[tuple[str, ...]], str]] = {
     "make": _make,
@@ -126,7 +126,5 @@ PROGRAMS: dict[str, Callable[[tuple[str, ...]], str]] = {
     "pip": _pip,
     "docker": _docker,
     "wan-mock": _mock,
-    **dict.fromkeys(
-        (".", "cat", "cd", "cp", "curl", "date", "echo", "eval", "export", "grep", "openssl", "sed", "sleep"), _fine
-    ),
+    **dict.fromkeys(_OF_EVERY_SHELL, _fine),
 }
