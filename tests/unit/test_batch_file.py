@@ -123,6 +123,15 @@ def test_a_row_of_another_length_spoils_itself_alone(row: str) -> None:
     assert good.violations == ()
 
 
+@pytest.mark.parametrize("row", ['"p" x,u,,,,,', '"p"x,u,,,,,', "p," + "u" * (MAX_ROW_BYTES + 1) + ",,,,,"])
+def test_a_row_that_is_no_csv_or_too_large_spoils_itself_alone(row: str) -> None:
+    for rows in (table(row, "p,u,,,,,"), table("p,u,,,,,", row)[::-1]):
+        broken, good = rows
+        assert broken.violations[0].field == "row"
+        assert good.request["input"] == {"prompt": "p", "reference_urls": ["u"]}
+    assert [each.number for each in table("p,u,,,,,", row, "p,u,,,,,")] == [1, 2, 3]
+
+
 @pytest.mark.parametrize(
     ("header", "words"),
     [("prompt,colour", "unknown column"), ("prompt,prompt", "twice"), ("prompt,", "unknown column")],

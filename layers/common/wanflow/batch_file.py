@@ -27,6 +27,9 @@ _CALLBACK = "callback_url"
 _METADATA = "metadata."
 _BOOLEANS = {"true": True, "false": False}
 
+# A cell that is too large spoils its row, by MAX_ROW_BYTES; the reader's own limit would end the whole file.
+csv.field_size_limit(2**31 - 1)
+
 
 @dataclass(frozen=True, slots=True)
 class Row:
@@ -73,14 +76,35 @@ def _json_row(number: int, line: str) -> Row:
 
 
 def _csv_rows(text: str) -> Iterator[Row]:
-    reader = csv.reader(io.StringIO(text, newline=""), strict=True)
-    try:
-        header = [name.strip() for name in next(reader, [])]
-        _check_header(header)
-        for number, cells in enumerate(filter(None, reader), start=1):
+    rows = _csv_lines(text)
+    first = next(rows, [])
+    if isinstance(first, str):
+        raise _no_batch(f"is no valid CSV {first}")
+    header = [name.strip() for name in first]
+    _check_header(header)
+    for number, cells in enumerate((cells for cells in rows if cells), start=1):
+        if isinstance(cells, str):
+            yield Row(number, violations=(Violation("row", "invalid_request", f"is no valid CSV {cells}"),))
+        else:
             yield _csv_row(number, header, cells)
-    except csv.Error as error:
-        raise _no_batch(f"is no valid CSV at line {reader.line_num}: {error}") from error
+
+
+def _csv_lines(text: str) -> Iterator[list[str] | str]:
+    """Each row's cells, or what is wrong with it. The reader goes on at the line after a broken one."""
+    reader = csv.reader(io.StringIO(text, newline=""), strict=True)
+    while True:
+        try:
+            cells = next(reader, None)
+        except csv.Error as error:
+            told = f"at line {reader.line_num}: {error}"
+            if "unexpected end" in str(error):
+                # A quote was left open somewhere and swallowed all that follows: nobody knows how many rows those are.
+                raise _no_batch(f"is no valid CSV {told}") from error
+            yield told
+            continue
+        if cells is None:
+            return
+        yield cells
 
 
 def _check_header(header: list[str]) -> None:
