@@ -2,6 +2,7 @@
 
 import ast
 import json
+from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
@@ -54,6 +55,15 @@ def as_verdict(example: Json) -> None:
     as_schema("Error")({"error": example["error"]})
 
 
+def as_batch_verdict(example: Json) -> None:
+    rows, totals = example["rows"], example["totals"]
+    assert totals == {"rows": len(rows), **Counter(row["status"] for row in rows)}
+    for row in rows:
+        assert row.keys() - {"row", "status", "error"} == ({"violations"} if row["status"] == "refused" else {"job_id"})
+        for violation in row.get("violations", []):
+            as_schema("Violation")(violation)
+
+
 def as_event(example: Json) -> None:
     assert (example["source"], example["detail-type"]) == ("wanflow", EVENT_TYPE)
     detail = example["detail"]
@@ -71,6 +81,7 @@ def as_pattern(example: Json) -> None:
 SHAPES: list[tuple[set[str], Callable[[Json], None]]] = [
     ({"model", "input"}, as_request),
     ({"status", "created_at"}, as_schema("Job")),
+    ({"rows", "totals"}, as_batch_verdict),
     ({"status", "error"}, as_verdict),
     ({"error"}, as_schema("Error")),
     ({"type", "timestamp", "data"}, as_schema("WebhookEvent")),

@@ -9,8 +9,14 @@ import pytest
 from tests.docs.pages import PAGES, README, ROOT, name_of, prose, rows, section, text_of
 from tests.template import Template
 from wanflow import answers, wan_client
+from wanflow.batch_file import MAX_ROW_BYTES, MAX_ROWS, read_rows
+from wanflow.batches import MAX_BATCH_BYTES
+from wanflow.errors import InvalidRequest
+from wanflow.inbox import MAX_REQUEST_BYTES
+from wanflow.references import IMAGE_ENDINGS, VIDEO_ENDINGS
 
 ERRORS = ROOT / "docs" / "errors.md"
+UPLOADS = ROOT / "docs" / "uploads.md"
 WORKFLOW = ROOT / "statemachine" / "generate_video.asl.json"
 LAYER = ROOT / "layers" / "common" / "wanflow"
 
@@ -90,3 +96,20 @@ def _words_of_the_code() -> set[str]:
     of_answers = {code for _, code in answers._TOP_CODE.values()} | {answers._INTERNAL[1]}
     of_the_gateway = set(re.findall(r'"error":\{"code":"([a-z_]+)"', text_of(ROOT / "template.yaml")))
     return of_jobs | of_answers | of_the_gateway
+
+
+def test_the_page_of_uploads_lists_every_column_that_a_csv_may_have() -> None:
+    told = [name for row in rows(section(UPLOADS, "Batches")) for name in re.findall(r"`([\w.]+)`", row[0])]
+    with pytest.raises(InvalidRequest) as refused:
+        read_rows(b"nonsense\n1\n", is_csv=True)
+    known = refused.value.violations[0].message.partition("known are ")[2].split(", ")
+    assert sorted(told) == sorted(known)
+
+
+def test_the_page_of_uploads_knows_the_limits() -> None:
+    text = " ".join(text_of(UPLOADS).split())
+    assert (
+        f"Up to {MAX_ROWS:,} rows and {MAX_BATCH_BYTES // 2**20} MB a file, {MAX_ROW_BYTES // 2**10} KB a row" in text
+    )
+    assert f"at most {MAX_REQUEST_BYTES // 2**20} MB: one job" in text
+    assert {ending for ending in IMAGE_ENDINGS | VIDEO_ENDINGS if f".{ending}`" not in text} == set()
