@@ -128,6 +128,7 @@ def follow_operations(following: Following, wanflow: Wanflow) -> None:
     sqs = client("sqs", wanflow.stack.settings)
     with following("docs/operations.md") as reader:
         reader.runs("how-do-i-run-it")
+        unknown = wanflow.create("character1 is lost [[mock:submit:lost-answer]]")
         job_id = wanflow.create("character1 waits")
         reader.gives(JOB=job_id)
         item, history = documents(reader.runs("what-became-of-a-job"))
@@ -151,6 +152,10 @@ def follow_operations(following: Following, wanflow: Wanflow) -> None:
         reader.gives(RECEIPT_HANDLE=message["ReceiptHandle"])
         reader.runs("lost-events/3")
         assert wanflow.wait(job_id)["status"] == "completed"
+
+        assert wanflow.wait(unknown)["error"]["code"] == "submit_outcome_unknown"
+        reader.gives(JOB=unknown)
+        assert f"Freed the slot of {unknown}" in reader.runs("a-slot-that-an-unknown-outcome-holds")
 
 
 def follow_faq(following: Following, wanflow: Wanflow) -> None:
