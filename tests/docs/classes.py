@@ -46,6 +46,11 @@ CHECKED = {
     "docs/operations.md#restore-from-a-backup": "the engine restores no table; tests/functions/test_recovery.py does",
     "docs/operations.md#what-does-it-cost-by-stack-and-environment": "the local engine has no bill",
     "docs/operations.md#take-it-away": "takes the tests' one stack away; tests/local/test_teardown.py does it",
+    "docs/sam-cli.md#run-a-function-in-a-container": "Docker; `make sam-local-test` does it with its own stack",
+    "docs/sam-cli.md#run-a-function-in-a-container/2": "Docker; `make sam-local-test` hands in every event",
+    "docs/sam-cli.md#run-a-function-in-a-container/3": "Docker and an account",
+    "docs/sam-cli.md#try-all-of-it": "Docker and minutes",
+    "docs/sam-cli.md#deploy-and-answer-the-questions": "asks questions; every local stack is built and deployed by sam",
     "mock_server/README.md#the-mock-wan-server": "servers that do not end, and Docker; tests/mock/test_mock_package.py",
 }
 """Looked up, not run, and why. All commands of all pages are looked up, see tools.py: options, targets, files exist."""

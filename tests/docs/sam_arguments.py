@@ -15,9 +15,11 @@ def problem(line: list[str]) -> str | None:
     command: click.Command = cli
     rest = line
     while isinstance(command, click.Group):
-        found = command.get_command(click.Context(command, obj=Context()), rest[0]) if rest else None
+        if not rest:
+            return None  # a group by itself, such as `sam local`, lists its commands
+        found = command.get_command(click.Context(command, obj=Context()), rest[0])
         if found is None:
-            return f"no such command: {' '.join(rest[:1])}"
+            return f"no such command: {rest[0]}"
         command, rest = found, rest[1:]
     known = {name for option in command.params for name in (*option.opts, *option.secondary_opts)}
     unknown = [word for word in rest if word.startswith("-") and word.split("=")[0] not in known]

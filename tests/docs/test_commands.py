@@ -1,12 +1,13 @@
 """Every command of the documentation can exist, and none escapes: each block is run, or looked up for a reason."""
 
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.docs.classes import CHECKED, RUN
-from tests.docs.pages import PAGES, Block, fences, inline_code, name_of
+from tests.docs.pages import PAGES, ROOT, Block, fences, inline_code, name_of
 from tests.docs.shell import Command, commands, functions, is_well_formed
 from tests.docs.tools import PROGRAMS, problems
 
@@ -58,6 +59,18 @@ def inline_commands(page: Path) -> Iterator[Command]:
     for text in inline_code(page):
         if " " in text and text.split()[0] in PROGRAM_NAMES and "…" not in text:
             yield from (command for command in commands(text) if len(command.words) > 1)
+
+
+def test_every_setting_of_samconfig_is_an_option_of_its_command() -> None:
+    environments = tomllib.loads((ROOT / "samconfig.toml").read_text(encoding="utf-8"))
+    assert environments.pop("version") == 0.1
+    lines = []
+    for commands_of_one in environments.values():
+        for command, settings in commands_of_one.items():
+            # `global` is for every command that knows the option; `local_invoke` is `sam local invoke`.
+            name = "deploy" if command == "global" else command.replace("local_", "local ").replace("_", "-")
+            lines += [f"sam {name} --{key.replace('_', '-')}" for key in settings["parameters"]]
+    assert problems(command for line in lines for command in commands(line)) == []
 
 
 IMPOSSIBLE = {

@@ -9,6 +9,7 @@ from tests.docs.pages import PAGES, ROOT, anchors, links, name_of
 
 REVIEWED = {
     "https://docs.aws.amazon.com/serverless-application-model/latest/developerguide/install-sam-cli.html",
+    "https://github.com/aws/aws-sam-cli/issues/3609",
     "https://semver.org/",
     "https://www.standardwebhooks.com",
 }
