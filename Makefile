@@ -82,7 +82,8 @@ check: $(TEST_SETUP) $(ENVS)/checkov/.installed ## Lint, types, template, workfl
 	$(VENV)/ruff check .
 	$(VENV)/ruff format --check .
 	$(VENV)/mypy layers/common/wanflow mock_server functions local client/wanflow_client benchmarks
-	$(VENV)/cfn-lint template.yaml
+	$(VENV)/cfn-lint template.yaml .github/deploy-role.yaml
+	$(VENV)/check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml
 	$(ENVS)/checkov/bin/checkov --config-file .checkov.yaml
 	$(VENV)/python -m local.lint_workflows statemachine/*.asl.json
 	$(VENV)/python -m pytest -q tests/local/test_substitutions.py tests/docs

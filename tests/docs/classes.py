@@ -43,6 +43,7 @@ CHECKED = {
     "docs/local-stack.md#how-does-it-run-on-my-machine/2": "tests/local/test_lifecycle.py does it",
     "docs/operations.md#upgrade": "minutes, and the local engine evaluates no metrics; sam deploys every local stack",
     "docs/operations.md#upgrade/2": "a policy for good on the tests' one stack; tests/local/test_teardown.py reads it",
+    "docs/operations.md#deploy-from-github": "makes roles in an account; tests/workflow/test_github.py reads it",
     "docs/operations.md#restore-from-a-backup": "the engine restores no table; tests/functions/test_recovery.py does",
     "docs/operations.md#what-does-it-cost-by-stack-and-environment": "the local engine has no bill",
     "docs/operations.md#take-it-away": "takes the tests' one stack away; tests/local/test_teardown.py does it",
