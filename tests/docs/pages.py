@@ -13,13 +13,9 @@ from markdown_it.token import Token
 
 ROOT = Path(__file__).parents[2]
 README = ROOT / "README.md"
-PAGES = [
-    README,
-    ROOT / "CHANGELOG.md",
-    *sorted((ROOT / "docs").glob("*.md")),
-    *(ROOT / folder / "README.md" for folder in ("client", "examples", "mock_server")),
-    *sorted((ROOT / "console").glob("*.md")),
-]
+# What is hidden (environments, builds) is none of ours.
+_FOLDERS = [path for path in ROOT.iterdir() if path.is_dir() and not path.name.startswith(".")]
+PAGES = sorted([*ROOT.glob("*.md"), *(page for folder in _FOLDERS for page in folder.rglob("*.md"))])
 
 _MARKDOWN = MarkdownIt("gfm-like", {"linkify": False})
 

@@ -100,6 +100,7 @@ def follow_events(following: Following, wanflow: Wanflow) -> None:
     stack = wanflow.stack
     (port,) = free_ports(1)
     with following("docs/events.md") as reader:
+        reader.gives(WebhookSecretArn=stack.outputs["WebhookSecretArn"])
         secret = reader.runs("the-secret").strip()
         assert secret == stack.endpoints.webhook_secret
 
@@ -117,7 +118,7 @@ def follow_events(following: Following, wanflow: Wanflow) -> None:
 
         # Not the stack's own: what other tests sign must stay valid.
         arn = client("secretsmanager", stack.settings).create_secret(Name="docs", SecretString="one")["ARN"]
-        reader.gives(ARN=arn)
+        reader.gives(WebhookSecretArn=arn)
         reader.runs("the-secret/2")
         reader.runs("the-secret/3")
         versions = client("secretsmanager", stack.settings).list_secret_version_ids(SecretId=arn)["Versions"]
