@@ -166,8 +166,8 @@ class Stack:
         items = aws.dynamodb().scan(TableName=self.table, IndexName="open_jobs")["Items"]
         return any(item["pk"]["S"] == f"job#{job_id}" for item in items)
 
-    def executions(self) -> list[str]:
-        found = aws.stepfunctions().list_executions(stateMachineArn=self.state_machine_arn)["executions"]
+    def executions(self, machine: str = "GenerateVideoStateMachine") -> list[str]:
+        found = aws.stepfunctions().list_executions(stateMachineArn=self.template.ref(machine))["executions"]
         return sorted(execution["name"] for execution in found)
 
     def execution_input(self, name: str) -> dict[str, Any]:

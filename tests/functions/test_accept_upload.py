@@ -201,6 +201,15 @@ def test_the_same_batch_event_twice_is_one_batch(stack: Stack) -> None:
     assert stack.invoke("accept_upload", event) == stack.invoke("accept_upload", event)
 
 
+def test_a_batch_without_a_valid_row_has_its_last_verdict_at_once(stack: Stack) -> None:
+    event = event_file("accept_upload", "batch_jsonl")
+    stack.put(event["detail"]["object"]["key"], '{"model": 1}\nnonsense\n')
+    assert stack.invoke("accept_upload", event) == stack.invoke("accept_upload", event)
+    told = stack.read_json("outbox/alice/orders.jsonl.result.json")
+    assert (told["status"], told["totals"]) == ("ended", {"rows": 2, "refused": 2})
+    assert stack.executions("RunBatchStateMachine") == []
+
+
 @pytest.mark.parametrize("content", ["", "\n\n", b"\xff\xfe"])
 def test_a_batch_that_is_none_gets_a_verdict(stack: Stack, content: bytes | str) -> None:
     event = event_file("accept_upload", "batch_jsonl")

@@ -104,6 +104,12 @@ def test_passing_faults_are_retried(batch: Engine) -> None:
     assert len(run.inputs_of("finish_batch")) == 3
 
 
+def test_a_map_that_breaks_as_a_whole_is_told_and_is_a_failed_execution(batch: Engine) -> None:
+    run = batch.run({"finish_batch": [TOTALS]}, {**GIVEN, "items_key": "batches/bat_1/missing.jsonl"})
+    assert run.status == "FAILED"
+    assert run.inputs_of("finish_batch") == [{"batch_id": "bat_1"}]
+
+
 def test_a_batch_without_a_valid_row_is_just_told(batch: Engine) -> None:
     put_rows()
     run = batch.run({"finish_batch": [TOTALS]}, GIVEN)

@@ -53,7 +53,11 @@ class BatchIntake:
         valid = [row for row in rows if not row.violations]
         self._files.put(items_key(batch_id), _lines(valid), "application/jsonl")
         self._files.put_json(plan_key(batch_id), plan)
-        self._files.put_json(verdict_key(key), verdict(plan, {}, {}, "running"))
+        self._files.put_json(verdict_key(key), verdict(plan, {}, {}, "running" if valid else "ended"))
+        logger.info("batch accepted", extra={"batch_id": batch_id, "rows": len(rows), "valid": len(valid)})
+        if not valid:
+            # Nothing to run, and nobody to write another verdict.
+            return batch_id
         self._executions.start(
             batch_id,
             {
@@ -65,7 +69,6 @@ class BatchIntake:
                 "concurrency": self._concurrency,
             },
         )
-        logger.info("batch accepted", extra={"batch_id": batch_id, "rows": len(rows), "valid": len(valid)})
         return batch_id
 
     def _check(self, row: Row, owner: str) -> Row:
