@@ -40,7 +40,7 @@ CHECKED = {
     "README.md#develop": "minutes",
     "client/README.md#wanflow-client": "asks the package index; RUN's `wanflow` is installed from client/ without it",
     "docs/events.md#replay/2": "the local engine has no StartMessageMoveTask",
-    "docs/local-stack.md#how-does-it-run-on-my-machine/2": "tests/local/test_lifecycle.py does it",
+    "docs/local-stack.md#how-does-it-run-on-my-machine/2": "would replace the functions under the other tests; `make up` builds and deploys by the same sam",
     "docs/operations.md#upgrade": "minutes, and the local engine evaluates no metrics; sam deploys every local stack",
     "docs/operations.md#upgrade/2": "a policy for good on the tests' one stack; tests/local/test_teardown.py reads it",
     "docs/operations.md#deploy-from-github": "makes roles in an account; tests/workflow/test_github.py reads it",
