@@ -77,6 +77,10 @@ test: $(TEST_SETUP) ## Run every test (ARGS="tests/unit -k name" for some)
 bench: $(SETUP) ## Run every benchmark beside its baseline and write docs/performance.md (ARGS="store" for some)
 	@exec $(VENV)/python -m benchmarks $(ARGS)
 
+.PHONY: screenshots
+screenshots: $(SETUP) ## Take the pictures of docs/images/ of the console; needs Chromium
+	@exec $(VENV)/python -m local screenshots
+
 .PHONY: check
 check: $(TEST_SETUP) $(ENVS)/checkov/.installed ## Lint, types, template, workflow, documentation
 	$(VENV)/ruff check .

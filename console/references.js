@@ -198,10 +198,10 @@ export class References {
     const name = `character${index + 1}`;
     const item = h(
       "li",
-      { class: "tile", draggable: "true", title: tile.label },
+      { class: "tile", draggable: "true", title: tile.file ? `${tile.label}, ${bytes(tile.file.size)}` : tile.label },
       h("span", { class: "thumb" }, picture(tile), state(tile)),
       h("button", { type: "button", class: "tile-name", "aria-label": `Write ${name} into the prompt (${tile.label})`, onclick: () => this.onName(name) }, name),
-      h("span", { class: "tile-label" }, tile.file ? `${tile.label} · ${bytes(tile.file.size)}` : tile.label),
+      h("span", { class: "tile-label" }, tile.label),
       this.tools(tile, index, name),
     );
     if (tile.fault) item.append(h("span", { class: "tile-fault" }, tile.fault), h("button", { type: "button", class: "small", onclick: () => (this.send(tile), this.changed()) }, "Try again"));

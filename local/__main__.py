@@ -9,6 +9,14 @@ from local import demo, keys, mock, recovery, sam_local, sam_local_test, storm, 
 from local.errors import LocalStackError
 from local.processes import exit_on_signals, exit_with_parent
 
+
+def take_screenshots(arguments: list[str]) -> int:
+    # Imported by the command that needs it: Playwright is large.
+    from local import screenshots  # noqa: PLC0415
+
+    return screenshots.main(arguments)
+
+
 COMMANDS: dict[str, Callable[[list[str]], int]] = {
     "up": up.main,
     "demo": demo.main,
@@ -19,6 +27,7 @@ COMMANDS: dict[str, Callable[[list[str]], int]] = {
     "free-slot": recovery.free_slot,
     "restore": recovery.restore,
     "teardown": teardown.main,
+    "screenshots": take_screenshots,
     "storm": storm.main,
     "sam-local": sam_local.main,
     "sam-local-test": sam_local_test.main,

@@ -6,12 +6,13 @@ from dataclasses import dataclass
 import pytest
 from playwright.sync_api import Browser, BrowserContext, sync_playwright
 
+from local import chromium
 from local.ports import free_ports
 from local.processes import exit_with_parent
 from local.settings import Settings, mock_provider
 from local.stack import local_stack
 from tests.conftest import NO_CHROMIUM
-from tests.e2e.console import ConsolePage, find_chromium, start_chromium
+from tests.e2e.console import ConsolePage
 from tests.e2e.fates import FATES
 from tests.e2e.wanflow import Wanflow, marker
 
@@ -54,12 +55,12 @@ def wanflow(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Wanflow]:
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     """One Chromium for a file of tests: while it runs, no other event loop may run beside it."""
-    if find_chromium() is None:
+    if chromium.find() is None:
         pytest.skip(NO_CHROMIUM)
     with sync_playwright() as playwright:
-        chromium = start_chromium(playwright)
-        yield chromium
-        chromium.close()
+        started = chromium.start(playwright)
+        yield started
+        started.close()
 
 
 @pytest.fixture(scope="module")

@@ -1,7 +1,6 @@
 """The console in a real browser: what a person does with it, and what must never happen meanwhile."""
 
 import re
-import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -9,12 +8,10 @@ from urllib.parse import urlsplit
 
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import (
-    Browser,
     BrowserContext,
     ConsoleMessage,
     Locator,
     Page,
-    Playwright,
     Request,
     Response,
     Route,
@@ -25,26 +22,6 @@ from tests.e2e.wanflow import Wanflow
 
 PATIENCE_MS = 20_000
 """Generous: on a busy machine a job may wait long for one of the few function processes."""
-
-_NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
-_QUIET = (
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--autoplay-policy=no-user-gesture-required",
-)
-
-
-def find_chromium() -> str | None:
-    return next(filter(None, map(shutil.which, _NAMES)), None)
-
-
-def start_chromium(playwright: Playwright) -> Browser:
-    return playwright.chromium.launch(executable_path=find_chromium(), args=list(_QUIET))
 
 
 class ConsolePage:
