@@ -53,6 +53,10 @@ free-slot: .venv/.installed ## Give back the slot of a job that is over though i
 restore: .venv/.installed ## Bring home what a restored copy of the table has (FROM=table; STACK=name)
 	@exec $(VENV)/python -m local restore "$(FROM)"
 
+.PHONY: deploy
+deploy: $(SETUP) ## Update a deployed stack; an alarm takes the update back (STACK=name; MINUTES=15 of watching; YES=1 asks nothing)
+	@exec $(VENV)/python -m local deploy "$(MINUTES)"
+
 .PHONY: teardown
 teardown: .venv/.installed ## Delete a deployed stack; its videos and records stay (STACK=name; DELETE_DATA=1 deletes them too, when its name is typed)
 	@exec $(VENV)/python -m local teardown

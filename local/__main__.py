@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 
-from local import demo, keys, mock, recovery, sam_local, sam_local_test, storm, switch, teardown, up
+from local import demo, keys, mock, recovery, sam_local, sam_local_test, storm, switch, teardown, up, watched
 from local.errors import LocalStackError
 from local.processes import exit_on_signals, exit_with_parent
 
@@ -28,6 +28,7 @@ COMMANDS: dict[str, Callable[[list[str]], int]] = {
     "restore": recovery.restore,
     "teardown": teardown.main,
     "screenshots": take_screenshots,
+    "deploy": watched.main,
     "storm": storm.main,
     "sam-local": sam_local.main,
     "sam-local-test": sam_local_test.main,
