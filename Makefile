@@ -121,14 +121,16 @@ clean: ## Delete everything that was made here: environments, builds, logs, vide
 
 # --- Environments: each has a stamp, so that only a changed list installs anything ------------------------------------
 
+# Bytecode is made at once: where PYTHONDONTWRITEBYTECODE is set, as in many images, every process would compile anew.
+
 .venv/.installed: requirements/dev.txt local/bootstrap.sh
 	@sh local/bootstrap.sh $(PYTHON)
-	@$(UV) pip install --quiet --python $(VENV)/python -r requirements/dev.txt
+	@$(UV) pip install --quiet --compile-bytecode --python $(VENV)/python -r requirements/dev.txt
 	@touch $@
 
 $(ENVS)/%/.installed: requirements/%.txt | .venv/.installed
 	@echo "  installing $* into $(ENVS)/$*"
 	@rm -rf $(ENVS)/$*
 	@$(UV) venv --quiet --python $(VENV)/python $(ENVS)/$*
-	@$(UV) pip install --quiet --python $(ENVS)/$*/bin/python -r requirements/$*.txt
+	@$(UV) pip install --quiet --compile-bytecode --python $(ENVS)/$*/bin/python -r requirements/$*.txt
 	@touch $@

@@ -6,5 +6,6 @@
 import sys
 from pathlib import Path
 
-# On AWS a layer puts `wanflow` on the path.
-sys.path.append(str(Path(__file__).resolve().parent.parent / "layers" / "common"))
+# On AWS a layer puts `wanflow` on the path; whoever calls the API installs the client.
+for place in ("layers/common", "client"):
+    sys.path.append(str(Path(__file__).resolve().parent.parent / place))

@@ -13,7 +13,17 @@ import time
 
 from benchmarks import results
 
-BENCHMARKS = ("store", "cold_start", "job_cost", "polling", "mock_server", "mock_video", "scaling")
+BENCHMARKS = (
+    "store",
+    "cold_start",
+    "polling",
+    "job_cost",
+    "load",
+    "mock_server",
+    "mock_video",
+    "demo",
+    "scaling",
+)
 """In the order in which they run: `benchmarks/NAME.py` each, which writes `benchmarks/results/NAME.json`."""
 
 
