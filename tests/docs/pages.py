@@ -85,6 +85,11 @@ def links(page: Path) -> list[str]:
     return [str(link) for link in found if link]
 
 
+def pictures(page: Path) -> dict[str, str]:
+    """Where pictures are, each with its words for those who do not see it."""
+    return {str(token.attrGet("src")): token.content for token in _inline(page) if token.type == "image"}
+
+
 def anchors(page: Path) -> set[str]:
     """What `#…` may name: GitHub's slugs of the headings."""
     return set(_slugs(page))

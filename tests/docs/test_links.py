@@ -5,7 +5,7 @@ from urllib.parse import unquote, urlsplit
 
 import pytest
 
-from tests.docs.pages import PAGES, ROOT, anchors, links, name_of
+from tests.docs.pages import PAGES, ROOT, anchors, links, name_of, pictures
 
 REVIEWED = {
     "https://docs.aws.amazon.com/serverless-application-model/latest/developerguide/install-sam-cli.html",
@@ -40,6 +40,11 @@ def test_every_link_to_elsewhere_is_https_and_was_looked_at(page: Path) -> None:
             continue
         assert parts.scheme == "https", f"{name_of(page)} links to {link}"
         assert link in REVIEWED, f"{name_of(page)} links to {link}: look at it, then add it to REVIEWED in {__name__}"
+
+
+@each_page
+def test_every_picture_has_words_for_those_who_do_not_see_it(page: Path) -> None:
+    assert [picture for picture, words in pictures(page).items() if not words.strip()] == []
 
 
 def test_every_link_that_was_looked_at_is_still_used() -> None:
