@@ -26,6 +26,7 @@ def check_rest(world: World, *, resubmits: bool = False, may_lose_events: bool =
     for job in world.jobs():
         check_job(world, job, resubmits=resubmits)
     check_budget(world)
+    check_learned(world)
     for secret in _SECRETS:
         assert secret not in world.log.getvalue(), "a secret was logged"
 
@@ -115,3 +116,14 @@ def check_budget(world: World) -> None:
             assert job.booked_usd is not None
             expected[held.day, scope] = expected.get((held.day, scope), Decimal(0)) + job.booked_usd
     assert world.committed() == expected
+
+
+def check_learned(world: World) -> None:
+    """No job counts twice in the render times, and none whose end no poll saw; some may be left out."""
+    seen = {job.id for job in world.jobs() if job.end_seen is not None}
+    for pk, sk in [key for key in world.table.items if key[0].startswith("render_times#")]:
+        item = world.item(pk, sk)
+        counted = item["last_jobs"]
+        assert len(set(counted)) == len(counted), f"{pk} counts a job twice"
+        assert set(counted) <= seen, f"{pk} counts a job whose end nobody saw"
+        assert sum(json.loads(item["counts"]).values()) <= len(seen) + 0.01, f"{pk} counts more jobs than there are"

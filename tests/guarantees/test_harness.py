@@ -2,6 +2,7 @@
 
 import io
 import json
+import logging
 from collections.abc import Callable, Iterator
 from decimal import Decimal
 from typing import Any
@@ -135,6 +136,16 @@ def test_a_call_that_the_harness_does_not_know_is_an_error() -> None:
         aws.dynamodb().create_table(TableName="new")
 
 
+def test_a_quiet_world_leaves_no_silence_behind() -> None:
+    """Loggers remember what they let through: other tests in this process read their log."""
+    domain = logging.getLogger("wanflow")
+    before = domain.isEnabledFor(logging.INFO)
+    with a_world(level=logging.ERROR) as world:
+        one()(world)
+        world.settle()
+    assert domain.isEnabledFor(logging.INFO) == before
+
+
 def test_the_same_scenario_makes_the_same_calls_in_the_same_order() -> None:
     lives: list[list[Call]] = []
     for _ in range(2):
@@ -191,8 +202,14 @@ def _reopen(world: World) -> None:
     item["check_after"] = {"S": "2030"}
 
 
+def _count_twice(world: World) -> None:
+    (key,) = (key for key in world.table.items if key[0].startswith("render_times#"))
+    jobs = world.table.items[key]["last_jobs"]["L"]
+    world.table.items[key]["last_jobs"] = {"L": [*jobs, *jobs]}
+
+
 SPOILERS = [_pay_twice, _lose_video, _forget_event, _keep_slot, _spend_more, _end_twice, _leave_ticket, _log_secret]
-SPOILERS += [_change_document, _reopen]
+SPOILERS += [_change_document, _reopen, _count_twice]
 
 
 @pytest.mark.parametrize("spoil", SPOILERS, ids=lambda spoil: spoil.__name__.strip("_"))

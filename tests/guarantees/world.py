@@ -186,7 +186,8 @@ class World:
         patch.setattr(logger.registered_handler, "stream", self.log)
         domain = logging.getLogger("wanflow")
         patch.setattr(domain, "propagate", False)
-        patch.setattr(domain, "level", level)
+        # Not patched: a logger remembers which levels it lets through until `setLevel` is called.
+        domain.setLevel(level)
 
     def _open_provider(self, patch: pytest.MonkeyPatch, mock: dict[str, Any]) -> None:
         virtual = VirtualClock(speed=0, start_at=self.clock.now.timestamp())
@@ -527,10 +528,13 @@ def _place(request: requests.PreparedRequest) -> str:
 @contextmanager
 def a_world(**settings: Any) -> Iterator[World]:
     """An empty stack with its provider, for the time of the block."""
+    domain = logging.getLogger("wanflow")
+    before = domain.level
     with pytest.MonkeyPatch.context() as patch, responses.RequestsMock(assert_all_requests_are_fired=False) as line:
-        world = World(patch, **settings)
-        world.open_door(line)
         try:
+            world = World(patch, **settings)
+            world.open_door(line)
             yield world
         finally:
+            domain.setLevel(before)
             clear_wiring()
