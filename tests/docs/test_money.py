@@ -6,7 +6,7 @@ from decimal import Decimal
 import pytest
 
 from benchmarks.month_cost import END, EXAMPLES, PAGE, STANDING, bill, main, pipeline_for_1000_jobs, with_table
-from tests.docs.pages import prose, rows, section, text_of
+from tests.docs.pages import README, prose, rows, section, text_of
 from tests.template import Template
 from wanflow.pricing import Prices
 
@@ -48,6 +48,13 @@ def test_what_stands_there_anyway_is_the_sum_of_the_page_s_table() -> None:
     table = rows(section(PAGE, "What does the pipeline itself cost?"))
     amounts = [re.fullmatch(r"(?:at most )?(\d+\.\d\d)", row[-1]) for row in table if len(row) == 2]
     assert sum(Decimal(amount[1]) for amount in amounts if amount) == STANDING
+
+
+def test_other_pages_tell_the_same_figure() -> None:
+    for_1000 = pipeline_for_1000_jobs()
+    assert f"**${for_1000} for 1,000 jobs**" in text_of(README)
+    scaling = " ".join(text_of(PAGE.with_name("scaling.md")).split())
+    assert f"At ${for_1000} for 1,000 jobs: **${for_1000 * 1000:.0f} a day**" in scaling
 
 
 def test_ones_own_numbers(capsys: pytest.CaptureFixture[str]) -> None:
