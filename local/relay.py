@@ -16,6 +16,7 @@ import threading
 from collections.abc import Iterable, Iterator
 from typing import Any
 
+from local.containers import Bridge
 from local.errors import LocalStackError
 from local.settings import HOST
 
@@ -25,7 +26,7 @@ DESKTOP_HOST = "host.docker.internal"
 
 
 @contextlib.contextmanager
-def relayed(ports: Iterable[int], gateway: str, subnet: str) -> Iterator[str]:
+def relayed(ports: Iterable[int], bridge: Bridge) -> Iterator[str]:
     """The host under which containers reach `ports` of 127.0.0.1.
 
     Docker Desktop's bridge is in a machine of its own, and its containers need no relay.
@@ -33,13 +34,15 @@ def relayed(ports: Iterable[int], gateway: str, subnet: str) -> Iterator[str]:
     with contextlib.ExitStack() as relays:
         try:
             for port in ports:
-                relays.enter_context(Relay((gateway, port), port, subnet))
+                relays.enter_context(Relay((bridge.gateway, port), port, bridge.subnet))
         except OSError as error:
             if error.errno != errno.EADDRNOTAVAIL:
-                raise LocalStackError(f"port {port} of {gateway}, Docker's bridge, is not free: {error}") from error
+                raise LocalStackError(
+                    f"port {port} of {bridge.gateway}, Docker's bridge, is not free: {error}"
+                ) from error
             yield DESKTOP_HOST
             return
-        yield gateway
+        yield bridge.gateway
 
 
 class Relay(socketserver.ThreadingTCPServer):

@@ -1,62 +1,55 @@
 """`make sam-local`: lets `sam local` run the functions against the stack of `make up`, or a deployed one (STACK=name).
 
 It writes `template.yaml` and `env.json` in `.local/sam/`, which the environment `local` of samconfig.toml names. For
-the stack of `make up` it then stays and relays, because containers cannot reach 127.0.0.1 of this machine.
+a stack on this machine it then stays and relays, because containers cannot reach this machine's 127.0.0.1.
 """
 
 from __future__ import annotations
 
-import contextlib
-import json
 import os
+import re
 import sys
 import time
-from collections.abc import Iterator
-from urllib.parse import urlsplit
+from collections.abc import Iterable
 
 from local.build import build
 from local.containers import Docker
-from local.deploy import Endpoints
 from local.processes import Children
 from local.relay import relayed
 from local.sam_files import deployed_environments, seen_from_containers, write_sam_files
-from local.settings import HOST, STACK_NAME, STATE, Settings
+from local.settings import STACK_NAME, STATE, Settings
 from local.switch import chosen_stack
 
 FOLDER = STATE / "sam"
+ON_LOOPBACK = re.compile(r"http://(?:127\.0\.0\.1|localhost):(\d+)")
 
 
 def main(_arguments: list[str]) -> int:
     docker = Docker()
-    name = os.environ.get("STACK")
     _, client = chosen_stack(os.environ)
-    environments = deployed_environments(client("cloudformation"), client("lambda"), name or STACK_NAME)
+    cloudformation = client("cloudformation")
+    environments = deployed_environments(cloudformation, client("lambda"), os.environ.get("STACK") or STACK_NAME)
     with Children() as children:
         built = build(children, Settings.from_environment())
-        if name:
-            write_sam_files(FOLDER, built, docker.architecture, environments)
-            print(commands(skip_pull=docker.has_base_image))
-            return 0
-        endpoints = Endpoints(**json.loads((STATE / "endpoints.json").read_text("utf-8")))
-        with within_reach(docker, endpoints) as host:
-            moved = seen_from_containers(environments, endpoints.aws_endpoint, host)
-            write_sam_files(FOLDER, built, docker.architecture, moved)
-            print(commands(skip_pull=docker.has_base_image), flush=True)
-            try:
-                while True:
-                    time.sleep(1)
-            finally:
-                print("\nStopping.", file=sys.stderr, flush=True)
+    endpoint = str(cloudformation.meta.endpoint_url)
+    if not loopback_ports([endpoint]):
+        write_sam_files(FOLDER, built, docker.architecture, environments)
+        print(commands(skip_pull=docker.has_base_image))
+        return 0
+    ports = loopback_ports([endpoint, *(value for variables in environments.values() for value in variables.values())])
+    with relayed(sorted(ports), docker.bridge) as host:
+        write_sam_files(FOLDER, built, docker.architecture, seen_from_containers(environments, endpoint, host))
+        print(commands(skip_pull=docker.has_base_image), flush=True)
+        try:
+            while True:
+                time.sleep(1)
+        finally:
+            print("\nStopping.", file=sys.stderr, flush=True)
 
 
-@contextlib.contextmanager
-def within_reach(docker: Docker, endpoints: Endpoints) -> Iterator[str]:
-    """The host under which containers reach the engine and, on this machine, the Wan API."""
-    addresses = [urlsplit(url) for url in (endpoints.aws_endpoint, endpoints.wan_url)]
-    ports = [address.port for address in addresses if address.hostname == HOST and address.port]
-    bridge = docker.bridge
-    with relayed(ports, bridge.gateway, bridge.subnet) as host:
-        yield host
+def loopback_ports(texts: Iterable[str]) -> set[int]:
+    """The ports of this machine that URLs in the texts lead to."""
+    return {int(port) for text in texts for port in ON_LOOPBACK.findall(text)}
 
 
 def commands(*, skip_pull: bool) -> str:

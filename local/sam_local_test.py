@@ -22,8 +22,8 @@ from local.deploy import client
 from local.errors import LocalStackError
 from local.example_events import IN_THE_FILES, INBOX, PARAMETERS, Scene, complaint, event_for, example_events
 from local.ports import free_ports
+from local.relay import relayed
 from local.sam_files import SamFiles, deployed_environments, seen_from_containers, write_sam_files
-from local.sam_local import within_reach
 from local.settings import HOST, ROOT, SAM, STACK_NAME, STATE, Settings, mock_provider
 from local.stack import Stack, local_stack, wait_until_up
 from wanflow_client import Job, VideoRequest, Wanflow, WanflowError
@@ -52,7 +52,7 @@ def main(_arguments: list[str]) -> int:
     with (
         docker.left_as_found(FUNCTIONS),
         local_stack(settings()) as stack,
-        within_reach(docker, stack.endpoints) as host,
+        relayed([stack.settings.aws_port, stack.settings.mock_port], docker.bridge) as host,
     ):
         sam = SamLocal(stack, sam_files(stack, docker, host), skip_pull=docker.has_base_image)
         made = one_job(sam)
@@ -128,7 +128,7 @@ class SamLocal:
         (port,) = free_ports(1)
         self.stack.children.start(
             "sam local start-api",
-            self.command("start-api", "--host", HOST, "--port", str(port)),
+            self.command("start-api", "--host", HOST, "--port", str(port), "--warm-containers", "LAZY"),
             self.environment,
             self.stack.settings.log_dir / "sam-local-start-api.log",
         )

@@ -12,9 +12,11 @@ import requests
 import yaml
 
 from local import sam_local_test
+from local.containers import Bridge
 from local.example_events import ANSWERS, IN_THE_FILES, Scene, complaint, event_for, example_events
 from local.relay import DESKTOP_HOST, Relay, is_own, relayed
 from local.sam_files import deployed_environments, seen_from_containers, template_for_sam_local
+from local.sam_local import loopback_ports
 from tests.template import ROOT, Template
 
 SCENE = Scene("vid_00000000000000000000000001", "bat_00000000000000000000000001", "bucket", "http://192.0.2.1/")
@@ -55,7 +57,7 @@ def test_a_relay_takes_connections_from_the_bridge_and_from_this_machine_only() 
 
 
 def test_where_the_bridge_is_in_another_machine_its_own_name_is_taken() -> None:
-    with relayed([1], NOBODY, "203.0.113.0/24") as host:
+    with relayed([1], Bridge(NOBODY, "203.0.113.0/24")) as host:
         assert host == DESKTOP_HOST
 
 
@@ -64,7 +66,10 @@ def test_a_port_that_is_taken_on_the_bridge_is_named() -> None:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         port = taken.getsockname()[1]
-        with pytest.raises(Exception, match=f"port {port} of 127.0.0.1"), relayed([port], "127.0.0.1", "127.0.0.0/8"):
+        with (
+            pytest.raises(Exception, match=f"port {port} of 127.0.0.1"),
+            relayed([port], Bridge("127.0.0.1", "127.0.0.0/8")),
+        ):
             pass
 
 
@@ -93,6 +98,14 @@ def test_the_template_declares_the_endpoint_and_finds_its_sources_from_anywhere(
     assert template["Parameters"]["Architecture"]["Default"] == "x86_64"
     assert template["Resources"]["PollTaskFunction"]["Properties"]["CodeUri"] == str(tmp_path / "functions/poll_task")
     assert template["Resources"]["CommonLayer"]["Properties"]["ContentUri"] == str(built.parent / "CommonLayer")
+
+
+def test_a_stack_on_this_machine_is_known_by_its_addresses() -> None:
+    assert loopback_ports(["http://127.0.0.1:4566", "http://localhost:4566/1/queue", "http://127.0.0.1:8787"]) == {
+        4566,
+        8787,
+    }
+    assert loopback_ports(["https://cloudformation.eu-central-1.amazonaws.com", "wanflow-jobs"]) == set()
 
 
 def test_addresses_of_this_machine_become_those_that_containers_reach() -> None:
