@@ -1,11 +1,15 @@
 """Web pages of other addresses: what a browser asks before it lets them use the API and the bucket."""
 
+import base64
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import pytest
 import requests
+from playwright.sync_api import Browser
 
-from tests.e2e.wanflow import Wanflow, jpeg
+from tests.e2e.wanflow import Wanflow, jpeg, listening
 
 PAGE = "https://app.example.com"
 
@@ -71,3 +75,78 @@ def test_a_page_uses_the_api_and_reads_its_answers_and_refusals(wanflow: Wanflow
 @pytest.mark.parametrize("path", ["/videos/vid_00000000000000000000000000", "/uploads", "/estimates"])
 def test_no_preflight_request_needs_a_key(wanflow: Wanflow, path: str) -> None:
     assert ask_first(wanflow.url + path, "POST", "x-api-key").status_code == 204
+
+
+# --- The same in a real browser --------------------------------------------------------------------------------------
+
+MAKE_A_VIDEO = """
+async ([api, key, request, picture]) => {
+  const call = async (path, body, headers = {}) => {
+    const answer = await fetch(api + path, {
+      method: "POST",
+      headers: { "x-api-key": key, "content-type": "application/json", ...headers },
+      body: JSON.stringify(body),
+    });
+    return [answer, await answer.json()];
+  };
+  const file = new Blob([Uint8Array.from(atob(picture), (c) => c.charCodeAt(0))], { type: "image/jpeg" });
+  const [, upload] = await call("/uploads", { content_type: file.type, bytes: file.size });
+  const form = new FormData();
+  for (const [name, value] of Object.entries(upload.fields)) form.append(name, value);
+  form.append("file", file);
+  const sent = await fetch(upload.url, { method: "POST", body: form });
+  request.input.reference_urls = [upload.reference];
+  const [made, job] = await call("/videos", request, { "idempotency-key": crypto.randomUUID() });
+  const [refused, why] = await call("/videos", {});
+  const stranger = await fetch(api + "/videos");
+  return {
+    sent: sent.status, made: made.status, job: job.id,
+    location: made.headers.get("location"), retryAfter: made.headers.get("retry-after"),
+    refused: refused.status, why: why.error.code,
+    stranger: stranger.status, strange: (await stranger.json()).error.code,
+  };
+}
+"""
+LOAD_THE_VIDEO = """
+async (link) => {
+  const video = await (await fetch(link)).blob();
+  return [video.size, await video.slice(4, 8).text()];
+}
+"""
+
+
+@pytest.fixture
+def elsewhere() -> Iterator[str]:
+    """A page of another origin: the name `localhost` is another one than 127.0.0.1."""
+
+    class Empty(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(200)
+            self.end_headers()
+
+        def log_message(self, *_: Any) -> None: ...
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Empty)
+    with listening(server):
+        yield f"http://localhost:{server.server_port}/"
+
+
+def test_a_page_of_another_origin_makes_a_video_and_loads_it(
+    wanflow: Wanflow, browser: Browser, elsewhere: str
+) -> None:
+    page = browser.new_page()
+    page.goto(elsewhere)
+    endpoints, request = wanflow.stack.endpoints, wanflow.request("character1 looks in")
+    picture = base64.b64encode(jpeg()).decode()
+
+    told = page.evaluate(MAKE_A_VIDEO, [endpoints.api_url, endpoints.api_key, request, picture])
+    document = wanflow.wait(told.pop("job"))
+    size, brand = page.evaluate(LOAD_THE_VIDEO, document["output"][0]["content"][0]["url"])
+    page.close()
+
+    assert told.pop("location").endswith(f"/videos/{document['id']}")
+    assert int(told.pop("retryAfter")) >= 1
+    assert (told["sent"], told["made"]) == (204, 202)
+    assert (told["refused"], told["why"]) == (400, "001028001")
+    assert (told["stranger"], told["strange"]) == (403, "forbidden")
+    assert (size > 1000, brand) == (True, "ftyp")

@@ -2,11 +2,10 @@
 
 import contextlib
 import json
-import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import AbstractContextManager
-from http.server import BaseHTTPRequestHandler, HTTPServer, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +15,7 @@ import requests
 from examples.webhook_receiver import Receiver, serve
 from local.deploy import client
 from local.ports import free_ports
-from tests.e2e.wanflow import PATIENCE_SECONDS, Wanflow, marker
+from tests.e2e.wanflow import Wanflow, listening, marker, wait_until
 from tests.https import https_server
 from wanflow.webhooks import ANSWER_SECONDS
 
@@ -53,16 +52,6 @@ class Listener(Receiver):
         return listening(serve(self, port))
 
 
-@contextlib.contextmanager
-def listening(server: HTTPServer) -> Iterator[None]:
-    with server:
-        thread = threading.Thread(target=server.serve_forever, daemon=True)
-        thread.start()
-        yield
-        server.shutdown()
-        thread.join()
-
-
 @pytest.fixture
 def secret(wanflow: Wanflow) -> str:
     return wanflow.stack.endpoints.webhook_secret
@@ -72,13 +61,6 @@ def create(wanflow: Wanflow, url: str, prompt: str = "character1 waves") -> str:
     answer = wanflow.post({**wanflow.request(prompt), "callback_url": url})
     assert answer.status_code == 202, answer.text
     return str(answer.json()["id"])
-
-
-def wait_until(is_so: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + PATIENCE_SECONDS
-    while not is_so():
-        assert time.monotonic() < deadline
-        time.sleep(0.2)
 
 
 def waiting(wanflow: Wanflow) -> int:

@@ -2,10 +2,13 @@
 
 import base64
 import io
+import threading
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from http.server import HTTPServer
 from typing import Any
 
 import av
@@ -153,3 +156,22 @@ class Wanflow:
 def marker() -> str:
     """A word that tells one test's prompts from all others."""
     return f"scene-{uuid.uuid4().hex[:12]}"
+
+
+def wait_until(is_so: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while not is_so():
+        assert time.monotonic() < deadline
+        time.sleep(0.2)
+
+
+@contextmanager
+def listening(server: HTTPServer) -> Iterator[None]:
+    with server:
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            server.shutdown()
+            thread.join()
