@@ -20,7 +20,7 @@ from playwright.sync_api import (
 
 from tests.e2e.wanflow import Wanflow
 
-PATIENCE_MS = 20_000
+PATIENCE_MS = 60_000
 """Generous: on a busy machine a job may wait long for one of the few function processes."""
 
 

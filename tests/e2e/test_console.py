@@ -13,6 +13,7 @@ from playwright.sync_api import expect
 
 from tests.e2e.console import ConsolePage
 from tests.e2e.wanflow import Wanflow, jpeg, marker
+from tests.fakes import wav
 
 BUDGET_BYTES = 60 * 1024
 PLAYING = """video => new Promise(done => {
@@ -230,12 +231,16 @@ def test_every_option_reaches_the_request(console: ConsolePage) -> None:
     page.get_by_label("Watermark").check()
     page.get_by_text("Several").click()
     page.get_by_label("Seed").fill("7")
+    page.locator("#audio-file").set_input_files({"name": "song.wav", "mimeType": "audio/wav", "buffer": wav(5)})
+    expect(page.get_by_label("Sound track", exact=True).first).to_have_value(re.compile(r"^s3://.*/uploads/.*\.wav$"))
     page.get_by_label("Metadata").fill("order=A-1007\nnote = two words")
     expect(page.locator("#options-summary")).to_have_text("no sound, several shots, watermark, seed 7")
     with page.expect_request(lambda request: request.url.endswith("/videos") and request.method == "POST") as sent:
         console.submit()
 
-    assert sent.value.post_data_json == {
+    request = json.loads(sent.value.post_data or "")
+    assert request["input"].pop("audio_url").endswith(".wav")
+    assert request == {
         "model": "wan26_r2v",
         "input": {"prompt": f"character1 reads {scene}", "reference_urls": ["https://example.com/cat.png"]},
         "parameters": {

@@ -57,6 +57,7 @@ def test_a_wrong_key_is_told_and_asked_for_again(console: ConsolePage) -> None:
 
 def test_a_key_that_was_taken_away_leads_back_to_the_sign_in_and_the_draft_stays(console: ConsolePage) -> None:
     console.enter()
+    expect(console.page.locator("#price")).to_have_text("$0.75")
     with console.answered("estimates", refusal(403, "forbidden"), method="POST"):
         console.prompt.fill("character1 was half done")
         expect(console.page.get_by_role("alert").first).to_contain_text("not valid here, or not any more")
@@ -326,8 +327,11 @@ def test_no_state_of_the_page_keeps_anybody_out(console: ConsolePage, scheme: st
     console.sign_in("wrong")
     expect(page.locator("#key-problem")).not_to_be_empty()
     seen["wrong key"] = console.barriers()
-    with console.answered("videos", listed(), listed()):
+    with console.answered("videos", listed(), refusal(500, "internal_error"), listed()):
         console.enter()
+        seen["broken list"] = console.barriers()
+        page.get_by_role("button", name="Try again").click()
+        expect(page.locator("#gallery-state")).to_contain_text("No videos yet.")
         seen["empty"] = console.barriers()
     console.submit()
     expect(page.locator("#prompt-problems li")).to_have_count(1)

@@ -11,6 +11,7 @@ from botocore import exceptions
 from tests.template import ROOT
 from wanflow import aws
 from wanflow.errors import AwsUnavailable
+from wanflow.files import Files
 
 URL = "https://dynamodb.example"
 
@@ -75,3 +76,23 @@ def test_putting_everything_together_imports_neither_botocore_nor_requests() -> 
     environment = {**os.environ, "PYTHONPATH": str(ROOT / "layers" / "common")}
     told = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, env=environment)
     assert told.stdout.split() == ["False", "False"]
+
+
+@pytest.mark.parametrize(
+    ("region", "endpoint", "host"),
+    [
+        ("us-east-1", None, "https://a-bucket.s3.amazonaws.com/"),
+        ("eu-central-1", None, "https://a-bucket.s3.eu-central-1.amazonaws.com/"),
+        ("us-east-1", "http://127.0.0.1:4566", "http://127.0.0.1:4566/a-bucket"),
+    ],
+)
+def test_links_into_the_bucket_name_its_region(
+    monkeypatch: pytest.MonkeyPatch, region: str, endpoint: str | None, host: str
+) -> None:
+    monkeypatch.setenv("AWS_DEFAULT_REGION", region)
+    if endpoint:
+        monkeypatch.setenv("AWS_ENDPOINT_URL", endpoint)
+    client = aws.s3.__wrapped__()  # a new one, which nobody else will get
+    files = Files(lambda: client, "a-bucket")
+    assert files.link("videos/a.mp4").startswith(host)
+    assert files.post_form("uploads/a.png", "image/png", 10, 60)["url"] == host

@@ -4,6 +4,7 @@ Importing botocore costs more than everything else together, so a request that i
 those that boto3 would make; boto3 itself, which adds nothing that is used here, would cost a sixth more.
 """
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
@@ -48,7 +49,12 @@ def dynamodb() -> "DynamoDBClient":
 @cache
 def s3() -> "S3Client":
     # Videos come with a CRC32, and TLS guards what is under way: signing each byte too would cost a SHA-256 of all.
-    client: S3Client = _client("s3", signature_version="s3v4", s3={"payload_signing_enabled": False})
+    options: dict[str, Any] = {"payload_signing_enabled": False}
+    if "AWS_ENDPOINT_URL" not in os.environ:
+        # Links name the bucket's region: at the global address a new bucket answers with a redirect for a while, and
+        # no signature outlives that.
+        options["addressing_style"] = "virtual"
+    client: S3Client = _client("s3", signature_version="s3v4", s3=options)
     return client
 
 
