@@ -18,6 +18,7 @@ from local.ports import free_ports
 from local.up import shell_variables
 from mock_server.running import RunningMock
 from tests.docs.classes import RUN
+from tests.docs.pages import ROOT
 from tests.docs.reader import Reader, reading
 from tests.e2e.wanflow import Wanflow, read_video
 
@@ -145,7 +146,7 @@ def follow_operations(following: Following, wanflow: Wanflow) -> None:
         reader.runs("stop-submits-and-go-on/3")
 
         queue = wanflow.stack.outputs["LostEventsQueueUrl"]
-        event = json.loads((Path(__file__).parents[2] / "events/accept_upload/request.json").read_text("utf-8"))
+        event = json.loads((ROOT / "events" / "accept_upload" / "request.json").read_text("utf-8"))
         event["detail"] |= {"bucket": {"name": wanflow.bucket}, "object": {"key": "inbox/lost.json", "sequencer": "1"}}
         wanflow.upload("elsewhere/lost.json", b"")
         sqs.send_message(QueueUrl=queue, MessageBody=json.dumps(event))
