@@ -9,6 +9,8 @@ ENVS := .local/envs
 SETUP := .venv/.installed $(ENVS)/engine/.installed $(ENVS)/sam/.installed
 # The tests also run the built functions as AWS's own images do, and the documentation's commands by the AWS CLI.
 TEST_SETUP := $(SETUP) $(ENVS)/runtime/.installed $(ENVS)/aws/.installed
+# One more than there are processors: the end-to-end tests share one stack, hence one process, and mostly wait.
+PROCESSES = $(shell $(VENV)/python -c "import os; print(min(4, (os.cpu_count() or 1) + 1))")
 LOCK := $(UV) pip compile --quiet --no-annotate --no-header --universal --python-version 3.11
 
 # The demo calls the API by the client.
@@ -75,7 +77,7 @@ sam-local-test: $(SETUP) ## Every example event and one job through `sam local`;
 
 .PHONY: test
 test: $(TEST_SETUP) ## Run every test (ARGS="tests/unit -k name" for some)
-	@exec $(VENV)/python -m pytest $(if $(ARGS),$(ARGS),--numprocesses auto --maxprocesses 4 --dist loadgroup)
+	@exec $(VENV)/python -m pytest $(if $(ARGS),$(ARGS),--numprocesses $(PROCESSES) --dist loadgroup)
 
 .PHONY: bench
 bench: $(SETUP) ## Run every benchmark beside its baseline and write docs/performance.md (ARGS="store" for some)
