@@ -19,6 +19,7 @@ from wanflow import aws
 from wanflow.errors import AwsUnavailable, DownloadFailed, NotFound
 from wanflow.jobs import StoredVideo, to_json
 from wanflow.owners import Owner, name_of
+from wanflow.read_ahead import read_ahead
 from wanflow.references import OwnFiles
 
 if TYPE_CHECKING:
@@ -28,7 +29,9 @@ logger = logging.getLogger("wanflow")
 
 LINK_SECONDS = 3600
 PART_BYTES = 5 * 1024 * 1024
-"""The least that S3 takes for a part: what is held in memory of a video, whatever its length."""
+"""The least that S3 takes for a part: held in memory until S3 has it."""
+PIECES_AHEAD = 10
+"""Of 256 KiB (wan_client.py): what is read of a video while a part goes out."""
 _S3_OWNER = "s3"
 _MP4_BRAND = slice(4, 8)
 _NO_SUCH_OBJECT = frozenset({"NoSuchKey", "404", "KeyTooLongError", "InvalidURI"})
@@ -149,8 +152,12 @@ class Files:
         Raises:
             DownloadFailed: the body is no MP4, or not as long as announced.
         """
+        with read_ahead(chunks, PIECES_AHEAD) as pieces:
+            return self._store(key, pieces, announced_bytes)
+
+    def _store(self, key: str, pieces: Iterator[bytes], announced_bytes: int | None) -> StoredVideo:
         checksum = hashlib.sha256(usedforsecurity=False)
-        parts = _parts(chunks, checksum)
+        parts = _parts(pieces, checksum)
         first = next(parts, _Part(bytearray(), _crc32_text(0)))
         if first.content[_MP4_BRAND] != b"ftyp":
             raise DownloadFailed(f"what the CDN sent is not an MP4 ({len(first.content)} bytes looked at)")
