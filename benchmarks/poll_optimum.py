@@ -75,13 +75,18 @@ class Optimum:
     """The least mean delay at each mean number of polls, for one distribution."""
 
     def __init__(self, ended: Ended) -> None:
-        worths = np.geomspace(0.05, 40, 60)
+        worths = np.geomspace(0.01, 40, 70)
         found = sorted((m.polls, m.delay_seconds) for m in (means(ended, best_moments(ended, w)) for w in worths))
         self.polls = np.array([polls for polls, _ in found])
         self.delays = np.array([delay for _, delay in found])
 
     def delay_seconds(self, polls: float) -> float:
-        """Between two computed ones on a straight line in logarithms, where the curve is nearly straight."""
+        """Between two computed ones on a straight line in logarithms, where the curve is nearly straight.
+
+        Raises ValueError beyond the computed ones.
+        """
+        if not self.polls[0] <= polls <= self.polls[-1]:
+            raise ValueError(f"{polls} polls: the optimum is known from {self.polls[0]:.1f} to {self.polls[-1]:.1f}")
         return float(np.exp(np.interp(np.log(polls), np.log(self.polls), np.log(self.delays))))
 
     def ratio(self, reached: Means) -> float:
@@ -112,8 +117,8 @@ def sdk() -> list[int]:
 
 
 def doubling() -> list[int]:
-    """2, 4, 8, 16, 32, then every 60 seconds."""
-    return by_waits([2, 4, 8, 16, 32], then=60)
+    """1, 2, 4, 8, 16, 32, then every 60 seconds."""
+    return by_waits([1, 2, 4, 8, 16, 32], then=60)
 
 
 def _area(ended: Ended) -> Ended:

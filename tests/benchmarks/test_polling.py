@@ -44,8 +44,18 @@ def test_the_optimum_of_the_main_case_is_the_known_one(best: Optimum, polls: flo
     assert best.delay_seconds(polls) == pytest.approx(delay, abs=0.05)
 
 
+def test_beyond_what_was_computed_there_is_no_figure(best: Optimum) -> None:
+    with pytest.raises(ValueError, match="known from"):
+        best.delay_seconds(1000)
+
+
+@pytest.mark.parametrize(("schedule", "ratio"), [(fixed(15), 1.43), (sdk(), 1.58), (doubling(), 4.0)])
+def test_the_ratios_of_the_others_are_the_known_ones(best: Optimum, schedule: list[int], ratio: float) -> None:
+    assert best.ratio(means(MAIN.ended, schedule)) == pytest.approx(ratio, abs=0.05)
+
+
 @pytest.mark.parametrize(
-    ("schedule", "polls", "delay"), [(fixed(15), 11.8, 7.5), (sdk(), 38.5, 2.5), (doubling(), 7.3, 30)]
+    ("schedule", "polls", "delay"), [(fixed(15), 11.8, 7.5), (sdk(), 38.5, 2.5), (doubling(), 8.3, 30)]
 )
 def test_the_others_do_what_was_measured_of_them(schedule: list[int], polls: float, delay: float) -> None:
     reached = means(MAIN.ended, schedule)
