@@ -231,6 +231,8 @@ def _lines(job: Job, saved: str | None = None) -> str:
     lines = [f"{job['id']}: {job['status']}" + (f", {job['progress']} %" if "ended_at" not in job else "")]
     if "error" in job:
         lines.append(f"error     {job['error']['code']}: {job['error']['message']}")
+    if "waiting" in job:
+        lines.append(f"waiting   {job['waiting']['message']}")
     lines.append(f"cost      {_cost(job)}")
     if saved is not None:
         lines.append(f"video     {saved}")

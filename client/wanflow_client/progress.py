@@ -15,11 +15,12 @@ def shown_progress() -> Iterator[Callable[[Job], None]]:
     except ImportError:
         yield _Lines()
         return
-    form = "  {desc:<12}|{bar:40}| {n:3.0f} %  {elapsed}"
+    form = "  {desc:<12}|{bar:40}| {n:3.0f} %  {elapsed}{postfix}"
     with tqdm(total=100, file=sys.stderr, bar_format=form) as bar:
 
         def show(job: Job) -> None:
             bar.set_description_str(job["status"], refresh=False)
+            bar.set_postfix_str(_reason(job), refresh=False)
             bar.n = max(bar.n, job["progress"])
             bar.refresh()
 
@@ -31,7 +32,12 @@ class _Lines:
         self._last = ""
 
     def __call__(self, job: Job) -> None:
-        line = f"  {job['status']}, {job['progress']} %"
+        line = ", ".join(filter(None, [f"  {job['status']}, {job['progress']} %", _reason(job)]))
         if line != self._last:
             print(line, file=sys.stderr, flush=True)
         self._last = line
+
+
+def _reason(job: Job) -> str:
+    """Why nothing moves, if the API says so."""
+    return job["waiting"]["message"] if "waiting" in job else ""

@@ -12,6 +12,7 @@ from tests.client.conftest import Time, Workflow
 from tests.fakes import mp4, png
 from tests.gateway import API_KEY, API_URL, Gateway
 from tests.stack import Stack
+from wanflow import aws
 from wanflow_client import Wanflow, cli
 from wanflow_client.settings import find_stack
 
@@ -74,6 +75,18 @@ def test_who_stops_waiting_is_told_how_to_wait_on(
     (job_id,) = stack.executions()
     assert f"wanflow wait {job_id} --output 'my film.mp4'" in capsys.readouterr().err
     assert stack.job(job_id).failure is None
+
+
+def test_who_waits_while_submits_are_paused_is_told_so(
+    run: Run, stack: Stack, time: Time, capsys: pytest.CaptureFixture[str]
+) -> None:
+    item = {"pk": {"S": "control"}, "sk": {"S": "submits"}, "paused": {"BOOL": True}}
+    aws.dynamodb().put_item(TableName=stack.table, Item=item)
+    assert run(*SUBMIT, "--wait", "--timeout", "9") == 5
+    assert "submits are paused by the operator" in capsys.readouterr().err
+    (job_id,) = stack.executions()
+    assert run("get", job_id) == 0
+    assert "waiting   submits are paused by the operator" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(("fault", "code"), [(1, 4), (KeyboardInterrupt(), 130)])
