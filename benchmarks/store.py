@@ -148,23 +148,21 @@ def copy_by_wanflow(url: str) -> str:
 
 
 def copy_by_content(url: str) -> str:
+    import boto3  # noqa: PLC0415
     import requests  # noqa: PLC0415
 
-    from wanflow import aws  # noqa: PLC0415
-
     content = requests.get(url, timeout=60).content
-    aws.s3().put_object(Bucket=BUCKET, Key="video.mp4", Body=content)
+    boto3.client("s3").put_object(Bucket=BUCKET, Key="video.mp4", Body=content)
     return hashlib.sha256(content).hexdigest()
 
 
 def copy_by_upload_fileobj(url: str) -> str:
     """No checksum: it would have to read everything once more."""
+    import boto3  # noqa: PLC0415
     import requests  # noqa: PLC0415
 
-    from wanflow import aws  # noqa: PLC0415
-
     with requests.get(url, timeout=60, stream=True) as response:
-        aws.s3().upload_fileobj(cast("IO[bytes]", response.raw), BUCKET, "video.mp4")
+        boto3.client("s3").upload_fileobj(cast("IO[bytes]", response.raw), BUCKET, "video.mp4")
     return ""
 
 
