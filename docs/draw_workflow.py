@@ -38,6 +38,8 @@ def _states(definition: Json) -> Iterator[str]:
         else:
             left, right = _SHAPES.get(state["Type"], ('["', '"]'))
             yield f"{_id(name)}{left}{name}{right}"
+        if state["Type"] == "Fail":
+            yield f'{_id(name)} --> failed(["a failed execution"])'
         for target, label in _arrows(state):
             yield f"{_id(name)} -->{f'|{label}|' if label else ''} {_id(target)}"
 

@@ -22,7 +22,7 @@ def _of_a_job() -> str:
 
 
 def _of_a_batch() -> str:
-    ends = Ends("a .csv or .jsonl in inbox/", "rows checked, verdict written", "last verdict in outbox/")
+    ends = Ends("a .csv or .jsonl in inbox/", "rows checked, verdict written", "the last verdict is in outbox/")
     return draw_workflow(_workflow("run_batch"), ends)
 
 
