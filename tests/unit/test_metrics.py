@@ -1,13 +1,18 @@
 """Metrics: one line in CloudWatch's embedded metric format for each value, with few dimensions."""
 
 import json
+import re
 from decimal import Decimal
 from typing import Any
 
 import pytest
 
+from tests.template import ROOT
 from wanflow import metrics
 from wanflow.metrics import CODES, Metric, record
+
+TOLD_WHILE_WAITING = {"submits_paused", "provider_unavailable"}
+"""Words for why a job waits: shown to its owner, and no error that is counted."""
 
 
 def written(capsys: pytest.CaptureFixture[str]) -> dict[str, Any]:
@@ -52,6 +57,13 @@ def test_a_known_code_is_told(code: str, capsys: pytest.CaptureFixture[str]) -> 
 def test_a_dimension_too_few_or_too_many_is_an_error(metric: Metric, label: str | None) -> None:
     with pytest.raises(ValueError, match=metric.name):
         record(metric, 1, label)
+
+
+def test_every_word_that_an_error_of_ours_has_is_a_known_code() -> None:
+    source = "\n".join(path.read_text("utf-8") for path in (ROOT / "layers/common/wanflow").glob("*.py"))
+    words = set(re.findall(r'ErrorInfo\(\s*"([a-z_]+)"', source))
+    assert len(words) > 10
+    assert words - TOLD_WHILE_WAITING <= CODES
 
 
 def test_every_metric_has_a_name_of_its_own() -> None:
