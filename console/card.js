@@ -152,6 +152,7 @@ export class Card {
 
   details() {
     const { job } = this;
+    const isOpen = this.node.querySelector("details")?.open ?? false;
     const row = (/** @type {string} */ name, /** @type {any} */ value) => value && [h("dt", {}, name), h("dd", {}, value)];
     const rows = [
       row("Id", h("code", {}, job.id)),
@@ -166,7 +167,7 @@ export class Card {
       row("Error", job.error && `${job.error.code}: ${job.error.message}`),
       row("Warnings", job.warnings.map(({ field, message }) => `${field} ${message}`).join("\n")),
     ];
-    return h("details", { class: "more-of-job" }, h("summary", { "data-action": "details" }, "Details"), h("dl", {}, ...rows.flat()));
+    return h("details", { class: "more-of-job", open: isOpen }, h("summary", { "data-action": "details" }, "Details"), h("dl", {}, ...rows.flat()));
   }
 
   buttons() {

@@ -52,7 +52,7 @@ export class Compose {
       this.touched.add(id);
       this.changed();
     });
-    // A size fits into the first line of what one chooses next: Ctrl+Enter sends from wherever one is.
+    // Enter alone writes a line or opens a choice.
     this.form.addEventListener("keydown", (/** @type {KeyboardEvent} */ event) => {
       if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) this.form.requestSubmit();
     });

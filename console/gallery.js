@@ -43,7 +43,10 @@ export class Gallery {
 
   prepare() {
     this.filter.append(h("option", { value: "" }, "All"), ...STATUSES.map((status) => h("option", { value: status }, STATUS_WORDS[status])));
-    this.filter.addEventListener("change", () => this.load());
+    this.filter.addEventListener("change", () => {
+      this.cards.forEach((_, id) => this.remove(id));
+      this.load();
+    });
     byId("refresh").append(icon("again"));
     byId("refresh").addEventListener("click", () => this.load(true));
     byId("more").addEventListener("click", () => this.loadMore());
@@ -53,7 +56,7 @@ export class Gallery {
   }
 
   /**
-   * The first page anew; what is shown stays until it is there.
+   * The first page anew; what is shown stays until it is there, and what is older stays.
    * @param {boolean} [isAsked] by the person, who then hears that it is done
    */
   async load(isAsked = false) {
@@ -64,8 +67,7 @@ export class Gallery {
     try {
       const { videos, next_cursor: cursor } = await this.page(null);
       if (mine !== this.turn) return;
-      this.cursor = cursor;
-      this.replace(videos);
+      this.merge(videos, cursor);
       if (isAsked) announce("Up to date");
     } catch (error) {
       if (mine === this.turn) this.failed(error);
@@ -101,10 +103,17 @@ export class Gallery {
     return (await this.api.call("GET", `videos?${query}`)).body;
   }
 
-  /** @param {Job[]} jobs */
-  replace(jobs) {
-    const kept = new Set(jobs.map(({ id }) => id));
-    for (const id of [...this.cards.keys()]) if (!kept.has(id)) this.remove(id);
+  /**
+   * @param {Job[]} jobs the newest
+   * @param {string|null} cursor where older ones begin
+   */
+  merge(jobs, cursor) {
+    const listed = new Set(jobs.map(({ id }) => id));
+    const oldest = jobs.at(-1)?.created_at ?? "";
+    // Not listed although it is no older than what is: deleted elsewhere.
+    const isGone = (/** @type {Card} */ { job }) => !listed.has(job.id) && (!cursor || job.created_at >= oldest);
+    for (const [id, card] of [...this.cards]) if (isGone(card)) this.remove(id);
+    if (this.cards.size === 0 || [...this.cards.keys()].every((id) => listed.has(id))) this.cursor = cursor;
     const cards = jobs.map((job) => this.put(job));
     cards.forEach((card, index) => {
       // Moving a node that is in its place already would stop its video.

@@ -202,7 +202,7 @@ export class References {
       h("span", { class: "thumb" }, picture(tile), state(tile)),
       h("button", { type: "button", class: "tile-name", "aria-label": `Write ${name} into the prompt (${tile.label})`, onclick: () => this.onName(name) }, name),
       h("span", { class: "tile-label" }, tile.label),
-      this.tools(tile, index, name),
+      this.tools(index, name),
     );
     if (tile.fault) item.append(h("span", { class: "tile-fault" }, tile.fault), h("button", { type: "button", class: "small", onclick: () => (this.send(tile), this.changed()) }, "Try again"));
     this.makeMovable(item, index);
@@ -210,11 +210,10 @@ export class References {
   }
 
   /**
-   * @param {Tile} _tile
    * @param {number} index
    * @param {string} name
    */
-  tools(_tile, index, name) {
+  tools(index, name) {
     const tool = (/** @type {string} */ symbol, /** @type {string} */ words, /** @type {boolean} */ isOff, /** @type {() => void} */ act) =>
       h("button", { type: "button", class: `tool tool-${symbol}`, "aria-label": `${words} ${name}`, title: words, disabled: isOff, onclick: act }, icon(symbol));
     const moved = (/** @type {number} */ to, /** @type {string} */ symbol) => {

@@ -322,6 +322,10 @@ def test_the_list_is_read_page_by_page_and_by_status(console: ConsolePage, three
     expect(page.locator(".card:not(.is-completed)")).to_have_count(0)
     page.get_by_role("button", name="Show older ones").click()
     expect(page.locator(".card.is-completed").nth(2)).to_be_visible()
+    # Looking for news keeps what is older.
+    page.get_by_role("button", name="Look for news").click()
+    expect(page.locator("#announcement")).to_have_text("Up to date")
+    expect(page.locator(".card.is-completed").nth(2)).to_be_visible()
 
 
 def test_a_link_that_has_expired_is_replaced_by_a_fresh_one(console: ConsolePage, three_videos: list[str]) -> None:
