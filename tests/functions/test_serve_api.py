@@ -17,6 +17,7 @@ from tests.fakes import FakeClock, FakeLambdaContext, mp4, png, wan_request
 from tests.stack import OWNER, Answer, Stack, clear_clients, clear_wiring, event_file, proxy_event
 from wanflow import aws
 from wanflow.ids import is_job_id
+from wanflow.render_statistics import RenderStatistics
 
 ERROR_SHAPE = {"code", "message", "violations"}
 
@@ -339,7 +340,10 @@ def test_a_caller_is_told_to_ask_again_just_after_the_workflow_s_next_poll(
         wait = stack.poll(job_id)["wait_seconds"]
 
 
-def test_a_job_that_waits_for_a_slot_is_asked_for_again_soon(stack: Stack) -> None:
+def test_a_job_that_waits_for_a_slot_is_asked_for_again_soon_and_reads_no_render_times(
+    stack: Stack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(RenderStatistics, "schedule", lambda *_: pytest.fail("a read that tells nothing"))
     answer = stack.call("GET", f"/videos/{stack.create_job()}")
     assert answer.body["progress"] == 0
     assert 1 <= int(answer.headers["Retry-After"]) <= 10

@@ -186,9 +186,7 @@ class Api:
     ) -> Response[str]:
         headers = dict(headers or {})
         if not job.is_final:
-            schedule = self._render_statistics.schedule(job)
-            wait = schedule.news_in_seconds(self._elapsed_seconds(job), phase=phase_of(job.id))
-            headers["Retry-After"] = str(wait if job.submitted_at else min(wait, _BEFORE_SUBMIT_SECONDS))
+            headers["Retry-After"] = str(self._news_in_seconds(job))
         return json_response(status, self._document(job, waiting), headers)
 
     def _document(self, job: Job, waiting: ErrorInfo | None) -> dict[str, Any]:
@@ -197,6 +195,13 @@ class Api:
     def _waiting(self, jobs: Sequence[Job]) -> ErrorInfo | None:
         """What keeps jobs from being submitted, read only when one of these has to be."""
         return self._gate.read().waiting() if any(job.has_no_task for job in jobs) else None
+
+    def _news_in_seconds(self, job: Job) -> int:
+        """When the next poll will have told something new; soon, while the job is still to be submitted."""
+        if job.submitted_at is None:
+            return min(_BEFORE_SUBMIT_SECONDS, self._render_statistics.documented.news_in_seconds(0))
+        schedule = self._render_statistics.schedule(job)
+        return schedule.news_in_seconds(self._elapsed_seconds(job), phase=phase_of(job.id))
 
     def _progress(self, job: Job) -> int:
         if job.is_final or job.submitted_at is None:

@@ -69,6 +69,8 @@ class RenderStatistics:
         self._clock = clock
         self._monotonic = monotonic
         self._schedules: dict[str, tuple[float, PollSchedule]] = {}
+        self.documented = PollSchedule(typical_seconds)
+        """The schedule for a kind of which nothing was seen; costs no read."""
 
     def schedule(self, job: Job) -> PollSchedule:
         """The poll schedule for a job of this kind; read again after REREAD_SECONDS. Never raises."""
@@ -77,7 +79,7 @@ class RenderStatistics:
         except Exception:
             # Whoever asks has a task at the provider: it must be polled whatever happens here.
             logger.exception("render times not read", extra={"job_id": job.id})
-            return PollSchedule(self._typical_seconds)
+            return self.documented
 
     def _schedule(self, kind: str) -> PollSchedule:
         now = self._monotonic()
