@@ -231,3 +231,20 @@ def test_one_id_leads_from_the_api_to_the_end(
 def test_a_refused_call_has_its_request_id_too(stack: Stack, log: LogLines) -> None:
     answer = stack.call("GET", "/nowhere")
     assert answer.headers["X-Request-Id"] == "c6af9ac6-7b61-11e6-9a41-93e8deadbeef"
+
+
+def test_metrics_that_cannot_be_written_cost_no_job_anything(
+    stack: Stack, wan: InProcessMock, clock: FakeClock, log: LogLines, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def break_off(*_: Any, **__: Any) -> None:
+        raise OSError("no space left on device")
+
+    monkeypatch.setattr(metrics, "single_metric", break_off)
+    job_id = stack.ready_job()
+    assert stack.submit(job_id)["next_step"] == "poll"
+    clock.advance(5)
+    stack.poll(job_id)
+    stack.store(job_id)
+    assert stack.finish(job_id, polls=1)["status"] == "completed"
+    assert len(wan.simulator.state.tasks) == 1
+    assert "SubmitLatency" in {line["metric"] for line in log.lines if line["message"] == "metric not written"}

@@ -5,12 +5,15 @@ dimension `service`, the stack's name, and at most one more, whose values are fe
 values is a metric that CloudWatch bills, so ids, owners and the provider's own words never become one.
 """
 
+import logging
 import os
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Literal
 
 from aws_lambda_powertools.metrics import single_metric
+
+logger = logging.getLogger("wanflow")
 
 NAMESPACE = "Wanflow"
 
@@ -75,7 +78,7 @@ CODES = frozenset(
 
 
 def record(metric: Metric, value: float | Decimal = 1, label: str | None = None) -> None:
-    """Write one value of a metric.
+    """Write one value of a metric. One that cannot be written is logged and missed: no job depends on it.
 
     Args:
         label: the value of the metric's dimension; for a metric without one, None.
@@ -89,6 +92,10 @@ def record(metric: Metric, value: float | Decimal = 1, label: str | None = None)
     if metric.dimension is not None and label is not None:
         is_strange = metric.dimension == "code" and label not in CODES
         dimensions[metric.dimension] = OTHER_CODE if is_strange else label
-    # One line at once, and not at the end of the call: a function that dies afterwards has counted what it did.
-    with single_metric(metric.name, metric.unit, float(value), namespace=NAMESPACE, default_dimensions=dimensions):  # type: ignore[arg-type]
-        pass
+    try:
+        # One line at once, and not at the end of the call: a function that dies afterwards has counted what it did.
+        with single_metric(metric.name, metric.unit, float(value), namespace=NAMESPACE, default_dimensions=dimensions):  # type: ignore[arg-type]
+            pass
+    except Exception:
+        # Some are written between a submit and the note of its task's id: what fails there would be paid for.
+        logger.exception("metric not written", extra={"metric": metric.name})
