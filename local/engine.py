@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from local import engine_patches
+from local.foreign_pages import keep_foreign_pages_off
 
 
 def main() -> None:
@@ -57,7 +58,9 @@ def stop_on_sigterm(runtime: Any) -> None:
 
 
 async def serve(port: int) -> None:
-    app = importlib.import_module("ministack.app").app
+    engine = importlib.import_module("ministack.app")
+    target_of = engine_patches.function_of(engine, "_s3_cors_target")
+    app = keep_foreign_pages_off(engine.app, lambda host, path: target_of(host, path) is not None)
     config = importlib.import_module("hypercorn.config").Config()
     config.bind = [f"127.0.0.1:{port}"]
     config.keep_alive_timeout = 75

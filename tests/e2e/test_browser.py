@@ -77,6 +77,17 @@ def test_no_preflight_request_needs_a_key(wanflow: Wanflow, path: str) -> None:
     assert ask_first(wanflow.url + path, "POST", "x-api-key").status_code == 204
 
 
+def test_no_foreign_page_gets_at_the_engine_itself(wanflow: Wanflow) -> None:
+    engine = wanflow.stack.endpoints.aws_endpoint
+    form = {"Action": "CreateStack", "StackName": "of-a-page", "Version": "2010-05-15", "TemplateBody": "{}"}
+
+    made = requests.post(engine, data=form, headers={"Origin": PAGE}, timeout=60)
+    asked = ask_first(f"{engine}/2015-03-31/functions", "POST", "content-type")
+
+    assert (made.status_code, allowed(made)) == (403, None)
+    assert (asked.status_code, allowed(asked)) == (403, None)
+
+
 # --- The same in a real browser --------------------------------------------------------------------------------------
 
 MAKE_A_VIDEO = """
