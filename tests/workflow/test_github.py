@@ -80,7 +80,7 @@ def test_the_role_is_for_one_environment_of_one_repository() -> None:
 
 def actions(role: str) -> set[str]:
     (policy,) = ROLES["Resources"][role]["Properties"]["Policies"]
-    return {action for each in policy["PolicyDocument"]["Statement"] for action in each["Action"] if ":" in action}
+    return {action for each in policy["PolicyDocument"]["Statement"] for action in _list(each["Action"])}
 
 
 def test_the_deploying_role_itself_can_make_nothing() -> None:
@@ -97,3 +97,58 @@ def test_cloudformation_may_make_every_kind_of_resource_of_the_template() -> Non
     services = kinds - {"serverless"} | {"lambda", "apigateway", "states", "iam", "events", "scheduler"}
     allowed = {action.split(":")[0] for action in actions("CloudFormationRole")}
     assert {_PREFIXES.get(service, service) for service in services} <= allowed
+
+
+def test_what_is_installed_and_built_runs_before_there_are_credentials() -> None:
+    named = [step.get("name", step.get("uses", "").split("@")[0]) for step in jobs(WORKFLOWS[-1])["deploy"]["steps"]]
+    assert WORKFLOWS[-1].name == "deploy.yml"
+    assert named.index("Build") < named.index("aws-actions/configure-aws-credentials") < named.index("Deploy")
+
+
+def statements(role: str, action: str) -> list[dict[str, Any]]:
+    """Those that speak of this action, by its name or its service."""
+    (policy,) = ROLES["Resources"][role]["Properties"]["Policies"]
+    names = {action, f"{action.split(':', maxsplit=1)[0]}:*"}
+    return [each for each in policy["PolicyDocument"]["Statement"] if names & set(_list(each["Action"]))]
+
+
+def _list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [value]
+
+
+def allowed_resources(action: str) -> list[str]:
+    found = [each for each in statements("CloudFormationRole", action) if each["Effect"] == "Allow"]
+    resources = [resource for each in found for resource in _list(each["Resource"])]
+    return [resource["Fn::Sub"] if isinstance(resource, dict) else resource for resource in resources]
+
+
+@pytest.mark.parametrize(
+    ("action", "of_others"),
+    [
+        ("secretsmanager:GetSecretValue", "secret:ShopDatabaseSecret-"),
+        ("states:DeleteStateMachine", "stateMachine:ShopStateMachine-"),
+        ("lambda:DeleteLayerVersion", "layer:ShopLayer"),
+    ],
+)
+def test_names_after_logical_ids_alone_are_those_of_this_template(action: str, of_others: str) -> None:
+    logical_ids = set(Template().raw["Resources"])
+    named = [each for each in allowed_resources(action) if of_others.split(":", maxsplit=1)[0] + ":" in each]
+    assert named
+    for resource in named:
+        name = resource.rpartition(":")[2]
+        assert not name.startswith("*"), resource
+        assert any(name.startswith(logical_id) for logical_id in logical_ids), resource
+
+
+def test_cloudformation_reads_only_what_sam_uploaded_and_touches_no_setting_of_the_whole_gateway() -> None:
+    assert "*" not in allowed_resources("s3:GetObject")
+    assert all("/account" not in each and not each.endswith("::*") for each in allowed_resources("apigateway:PATCH"))
+    assert "*" not in allowed_resources("apigateway:PATCH")
+
+
+def test_whoever_deploys_cannot_widen_the_roles_that_deploy() -> None:
+    (denied,) = [each for each in statements("CloudFormationRole", "iam:PutRolePolicy") if each["Effect"] == "Deny"]
+    assert denied["Action"] == "iam:*"
+    names = {each["Fn::Sub"].rpartition("/")[2] for each in denied["Resource"]}
+    roles = {name for name, each in ROLES["Resources"].items() if each["Type"] == "AWS::IAM::Role"}
+    assert names == {f"${{AWS::StackName}}-{role}-*" for role in roles}
