@@ -39,7 +39,7 @@ class Keys:
         """A new key's id and value. It works once its owner is written, never before."""
         key = self.gateway.create_api_key(name=self._name(owner), enabled=True, description="made by `make key`")
         try:
-            item = {**_item_key(key["id"]), "owner": {"S": owner}}
+            item = {**item_key(key["id"]), "owner": {"S": owner}}
             self.dynamodb.put_item(TableName=self.table, Item=item)
             self.gateway.create_usage_plan_key(usagePlanId=self.usage_plan, keyId=key["id"], keyType="API_KEY")
         except BaseException:
@@ -57,7 +57,7 @@ class Keys:
             self.gateway.delete_usage_plan_key(usagePlanId=self.usage_plan, keyId=key_id)
 
     def owner_of(self, key_id: str) -> str:
-        answer = self.dynamodb.get_item(TableName=self.table, Key=_item_key(key_id), ConsistentRead=True)
+        answer = self.dynamodb.get_item(TableName=self.table, Key=item_key(key_id), ConsistentRead=True)
         return str(answer["Item"]["owner"]["S"]) if "Item" in answer else key_id
 
     def enabled(self, owner: str) -> list[str]:
@@ -94,5 +94,5 @@ def open_keys(outputs: Mapping[str, str], client: Callable[[str], Any], stack: s
     return Keys(client("apigateway"), client("dynamodb"), outputs["TableName"], outputs["UsagePlanId"], stack)
 
 
-def _item_key(key_id: str) -> dict[str, dict[str, str]]:
+def item_key(key_id: str) -> dict[str, dict[str, str]]:
     return {"pk": {"S": f"key#{key_id}"}, "sk": {"S": "key"}}

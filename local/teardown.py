@@ -11,6 +11,7 @@ from typing import Any
 from botocore.exceptions import BotoCoreError, ClientError
 
 from local.errors import LocalStackError
+from local.keys import item_key
 from local.switch import chosen_stack
 
 OPEN_SHARDS = 8
@@ -57,7 +58,7 @@ def tear_down(
         tell(f"This deletes the stack {name}, the bucket {bucket} with every video, and the table {table}. For good.")
         if ask(f"Type {name} to go on: ") != name:
             raise LocalStackError("that is not its name; nothing was touched")
-    delete_keys(client("apigateway"), name)
+    delete_keys(client("apigateway"), client("dynamodb"), table, name)
     tell(f"Deleting the stack {name} ...")
     client("cloudformation").delete_stack(StackName=name)
     client("cloudformation").get_waiter("stack_delete_complete").wait(StackName=name)
@@ -87,11 +88,15 @@ def _open_in(dynamodb: Any, table: str, shard: str) -> int:
     return sum(page["Count"] for page in pages)
 
 
-def delete_keys(gateway: Any, stack: str) -> None:
-    """The API keys of `make key`, which the stack does not know of."""
+def delete_keys(gateway: Any, dynamodb: Any, table: str, stack: str) -> None:
+    """The API keys of `make key`, which the stack does not know of, but its table.
+
+    Not by their names alone: keys of the stack `shop` are called `shop-alice`, those of `shop-test` `shop-test-alice`.
+    """
     pages = gateway.get_paginator("get_api_keys").paginate(nameQuery=f"{stack}-")
     for key in [key for page in pages for key in page["items"]]:
-        if key.get("description") == _MADE_BY_US:
+        is_ours = "Item" in dynamodb.get_item(TableName=table, Key=item_key(key["id"]), ConsistentRead=True)
+        if is_ours and key.get("description") == _MADE_BY_US:
             gateway.delete_api_key(apiKey=key["id"])
 
 

@@ -9,6 +9,7 @@ import pytest
 from moto import mock_aws
 
 from local.errors import LocalStackError
+from local.keys import item_key
 from local.teardown import main, tear_down
 from tests.template import ROOT, Template
 
@@ -43,6 +44,7 @@ class FakeGateway:
             "1": {"id": "1", "name": f"{NAME}-alice", "description": "made by `make key`"},
             "2": {"id": "2", "name": f"{NAME}-2-of-somebody-else", "description": "by hand"},
             "3": {"id": "3", "name": "another-stack-alice", "description": "made by `make key`"},
+            "4": {"id": "4", "name": f"{NAME}-test-alice", "description": "made by `make key`"},
         }
 
     def get_paginator(self, _name: str) -> "FakeGateway":
@@ -67,6 +69,8 @@ class Account:
         self.client("dynamodb").create_table(TableName=TABLE, DeletionProtectionEnabled=True, **properties)
         self.client("s3").create_bucket(Bucket=BUCKET)
         self.client("s3").put_object(Bucket=BUCKET, Key="videos/vid_1.mp4", Body=b"video")
+        for key_id in ("1", "2"):
+            self.client("dynamodb").put_item(TableName=TABLE, Item={**item_key(key_id), "owner": {"S": "alice"}})
         self.told: list[str] = []
 
     def client(self, service: Any) -> Any:
@@ -137,9 +141,9 @@ def test_open_jobs_keep_their_stack(account: Account) -> None:
     assert not account.is_there
 
 
-def test_keys_that_were_made_for_the_stack_go_with_it(account: Account) -> None:
+def test_keys_that_were_made_for_the_stack_go_with_it_and_those_of_no_other(account: Account) -> None:
     account.tear_down()
-    assert set(account.gateway.keys) == {"2", "3"}
+    assert set(account.gateway.keys) == {"2", "3", "4"}
 
 
 def test_a_stack_must_be_named(monkeypatch: pytest.MonkeyPatch) -> None:
