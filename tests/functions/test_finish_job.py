@@ -259,6 +259,24 @@ def test_statistics_that_cannot_be_written_fail_no_job_and_are_logged(
     assert [line["message"] for line in log.lines if line["level"] == "ERROR"] == ["render time not counted"]
 
 
+def test_statistics_that_hang_until_the_function_dies_keep_no_job_open(
+    stack: Stack, wan: InProcessMock, clock: FakeClock, events: Events, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job_id = stored_job(stack, clock)
+
+    class Killed(BaseException):
+        pass
+
+    def kill(*_: Any) -> None:
+        raise Killed
+
+    monkeypatch.setattr("wanflow.render_statistics.RenderStatistics.learn", kill)
+    with pytest.raises(Killed):
+        stack.finish(job_id)
+    assert not stack.job(job_id).is_open
+    assert stack.finish(job_id) == {"job_id": job_id, "status": "completed"}
+
+
 def test_a_job_that_does_not_exist_is_an_error(stack: Stack) -> None:
     with pytest.raises(NotFound):
         stack.finish("vid_00000000000000000000000000")

@@ -137,3 +137,39 @@ def test_one_job_that_breaks_does_not_keep_the_others_waiting(
         patch.setattr("wanflow.records.JobRecords.get", get)
         assert reconcile(stack) == {"finished": 2, "broken": 1}
     assert reconcile(stack) == {"finished": 1}
+
+
+@pytest.mark.parametrize("part", ["wanflow.slots.Slots.repair", "wanflow.gauges.Gauges.measure"])
+def test_slots_or_gauges_that_break_keep_no_job_waiting_and_are_no_secret(
+    stack: Stack, clock: FakeClock, monkeypatch: pytest.MonkeyPatch, part: str
+) -> None:
+    job_id = stack.create_job()
+    stop(stack, job_id)
+    clock.advance(301)
+    monkeypatch.setattr(part, _die)
+    with pytest.raises(AwsUnavailable):
+        reconcile(stack)
+    assert not stack.is_in_open_jobs(job_id)
+
+
+def test_slots_are_repaired_even_in_a_run_whose_time_ends_among_the_jobs(
+    stack: Stack, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stack.template.parameters["MaxConcurrentTasks"] = "1"
+    stack.ready_job()
+    clock.advance(DEADLINE)
+    waiting = stack.create_job()
+    stack.take_slot(waiting)
+    stack.create_job()
+    clock.advance(3601)
+
+    class OutOfTime(BaseException):
+        pass
+
+    def end(*_: Any) -> None:
+        raise OutOfTime
+
+    monkeypatch.setattr("wanflow.reconcile.Reconciler._look_after", end)
+    with pytest.raises(OutOfTime):
+        reconcile(stack)
+    assert stack.woken[-1][1]["job_id"] == waiting

@@ -79,7 +79,6 @@ class Finisher:
         """What follows the final state; False when the record moved on meanwhile."""
         self._let_go(job)
         self.tell(job)
-        self._render_statistics.learn(job)
         try:
             if job.booked_usd != booked_usd(job):
                 # The outcome of a submit was noted after the job had ended.
@@ -88,6 +87,8 @@ class Finisher:
             self._close(job)
         except RecordChanged:
             return False
+        # After the end of all that counts: should it take as long as the function has, nothing is missing.
+        self._render_statistics.learn(job)
         return True
 
     def tell(self, job: Job) -> None:

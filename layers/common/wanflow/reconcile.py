@@ -55,16 +55,31 @@ class Reconciler:
         self._clock = clock
 
     def reconcile(self) -> dict[str, int]:
-        """Look after every due job and the slots; counts of what was done, by name."""
-        done: Counter[str] = Counter()
+        """Look after the slots and every due job; counts of what was done, by name.
+
+        Raises:
+            AwsUnavailable: the slots could not be repaired, after all else was done; or nothing could be measured.
+        """
+        # First: many jobs may take longer than a run has, and every waiting job depends on the slots.
+        repaired, fault = self._repair_slots()
+        done = Counter(repaired)
         open_jobs = self._records.open_jobs()
         for job_id in self._due(open_jobs):
             with correlated(job_id):
                 done[self._try_to_look_after(job_id)] += 1
-        done.update(self._slots.repair())
+        if fault is not None:
+            # Lambda runs it again soon.
+            raise fault
         self._gauges.measure(open_jobs)
         logger.info("reconciled", extra={"done": dict(done)})
         return dict(done)
+
+    def _repair_slots(self) -> tuple[dict[str, int], Exception | None]:
+        try:
+            return self._slots.repair(), None
+        except Exception as error:
+            logger.exception("slots could not be repaired")
+            return {}, error
 
     def _due(self, open_jobs: list[OpenJob]) -> list[str]:
         """Ids of the jobs that somebody should look after by now, each shard's share of MOST_JOBS."""
