@@ -26,6 +26,15 @@ def codes(answer: Any) -> list[tuple[str, str]]:
     return [(violation["field"], violation["code"]) for violation in answer.body["error"]["violations"]]
 
 
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [("GET", "/videos"), ("POST", "/uploads"), ("GET", "/videos/vid_1"), ("OPTIONS", "/videos"), ("GET", "/nowhere")],
+)
+def test_no_cache_keeps_an_answer(stack: Stack, method: str, path: str) -> None:
+    body = {"content_type": "image/png", "bytes": 1} if method == "POST" else None
+    assert stack.call(method, path, body).headers["Cache-Control"] == "no-store"
+
+
 # --- POST /videos ------------------------------------------------------------------------------------------------
 
 

@@ -85,6 +85,8 @@ class Api:
         name_request(request_id)
         answer: dict[str, Any] = self._app.resolve(event, context)
         answer["multiValueHeaders"][REQUEST_ID_HEADER] = [request_id]
+        # Answers hold links that open without a key: no cache on the way or in the browser may keep one.
+        answer["multiValueHeaders"]["Cache-Control"] = ["no-store"]
         return answer
 
     def create_video(self) -> Response[str]:
