@@ -124,3 +124,27 @@ def test_no_function_that_the_workflow_calls_knows_the_workflow() -> None:
     for folder, function in TEMPLATE.functions().items():
         if function in called:
             assert "STATE_MACHINE_ARN" not in TEMPLATE.environment(folder)
+
+
+def test_what_needs_no_key_has_a_limit_of_its_own() -> None:
+    events = [
+        event["Properties"]
+        for name in TEMPLATE.of_type("AWS::Serverless::Function")
+        for event in TEMPLATE.properties(name).get("Events", {}).values()
+        if event["Type"] == "Api"
+    ]
+    without_key = {
+        (event["Path"], event["Method"])
+        for event in events
+        if event["Method"] == "OPTIONS" or event.get("Auth", {}).get("ApiKeyRequired") is False
+    }
+    (api,) = TEMPLATE.of_type("AWS::Serverless::Api")
+    limits = {
+        (each["ResourcePath"].replace("~1", "/").replace("//", "/"), each["HttpMethod"]): each
+        for each in TEMPLATE.properties(api)["MethodSettings"]
+        if "ThrottlingRateLimit" in each
+    }
+    assert set(limits) == without_key
+    assert all(0 < each["ThrottlingRateLimit"] <= each["ThrottlingBurstLimit"] <= 200 for each in limits.values())
+    # What is said of one method replaces what is said of all.
+    assert all(each["MetricsEnabled"] is True for each in limits.values())
