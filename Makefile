@@ -16,6 +16,7 @@ LOCK := $(UV) pip compile --quiet --no-annotate --no-header --universal --python
 # The demo calls the API by the client.
 export PYTHONPATH := client
 
+# What is given on the command line reaches a recipe's shell as a variable, and is never a part of its text.
 # A recipe that runs for long replaces its shell by the command, so that make signals the command itself.
 
 .PHONY: help
@@ -45,15 +46,15 @@ resume: .venv/.installed ## Let submits go on
 
 .PHONY: key
 key: .venv/.installed ## Make an API key for an owner (NAME=owner; REVOKE=key-id disables one; STACK=name for a deployed stack)
-	@exec $(VENV)/python -m local key "$(if $(findstring command,$(origin NAME)),$(NAME))" "$(REVOKE)"
+	@exec $(VENV)/python -m local key "$(if $(findstring command,$(origin NAME)),$$NAME)" "$$REVOKE"
 
 .PHONY: free-slot
 free-slot: .venv/.installed ## Give back the slot of a job that is over though its task may still run (JOB=job-id; STACK=name)
-	@exec $(VENV)/python -m local free-slot "$(JOB)"
+	@exec $(VENV)/python -m local free-slot "$$JOB"
 
 .PHONY: restore
 restore: .venv/.installed ## Bring home what a restored copy of the table has (FROM=table; STACK=name)
-	@exec $(VENV)/python -m local restore "$(FROM)"
+	@exec $(VENV)/python -m local restore "$$FROM"
 
 .PHONY: deploy
 deploy: $(SETUP) ## Update a deployed stack; an alarm takes the update back (STACK=name; MINUTES=15 of watching; YES=1 asks nothing)
