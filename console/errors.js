@@ -46,6 +46,7 @@ const WORDS = {
  * @returns {{what: string, todo: string}}
  */
 export function explain(code) {
-  const [what, todo] = WORDS[code] ?? ["It did not work.", "The message tells more."];
+  // A code may be the provider's own word, even one like "constructor", which every object has.
+  const [what, todo] = Object.hasOwn(WORDS, code) ? WORDS[code] : ["It did not work.", "The message tells more."];
   return { what, todo };
 }

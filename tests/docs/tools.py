@@ -50,8 +50,8 @@ def _make(words: tuple[str, ...]) -> str:
     for word in words:
         name, is_variable, _ = word.partition("=")
         if is_variable:
-            # STACK reaches the recipes through the environment.
-            if f"$({name})" not in makefile and f"{name}=name" not in makefile:
+            # They reach the recipes' shell as its variables, and STACK its command.
+            if not re.search(rf"\$\$?\(?{name}\b|\b{name}=name", makefile):
                 return f"the Makefile has no variable {name}"
         elif name not in targets:
             return f"the Makefile has no target {name}"

@@ -117,6 +117,8 @@ def test_every_code_that_a_job_can_fail_with_is_told_in_words_with_what_to_do(co
         "invalid_request": ["breaks a rule", "upload the file again"],
         "internal_error": ["Something broke on our side.", "log"],
         "a_code_of_tomorrow": ["It did not work.", "The message tells more."],
+        # The provider's own word, and one that every object of JavaScript knows.
+        "constructor": ["It did not work.", "The message tells more."],
     }
     jobs = [
         {**JOB, "id": f"vid_{number:026}", "error": {"code": code, "message": f"as told {number}"}}
