@@ -2,9 +2,12 @@
 
 from typing import Any
 
+# First: it keeps the garbage collector quiet while the others load, and callers wait for this function.
+from wanflow import wiring
+
+# isort: split
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from wanflow import wiring
 from wanflow.observability import logger
 
 
