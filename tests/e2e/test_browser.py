@@ -82,8 +82,11 @@ def test_no_foreign_page_gets_at_the_engine_itself(wanflow: Wanflow) -> None:
     form = {"Action": "CreateStack", "StackName": "of-a-page", "Version": "2010-05-15", "TemplateBody": "{}"}
 
     made = requests.post(engine, data=form, headers={"Origin": PAGE}, timeout=60)
+    # As a browser asks for the address of a picture.
+    seen = requests.get(engine, params=form, headers={"Sec-Fetch-Site": "cross-site"}, timeout=60)
     asked = ask_first(f"{engine}/2015-03-31/functions", "POST", "content-type")
 
+    assert seen.status_code == 403
     assert (made.status_code, allowed(made)) == (403, None)
     assert (asked.status_code, allowed(asked)) == (403, None)
 

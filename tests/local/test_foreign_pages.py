@@ -42,6 +42,30 @@ def test_a_foreign_page_can_make_and_read_nothing(path: str, origin: str) -> Non
     assert b"web page" in body["body"]
 
 
+@pytest.mark.parametrize("path", ["/", "/another-bucket/key"])
+def test_the_address_of_a_picture_makes_nothing(path: str) -> None:
+    """Browsers send no origin for it."""
+    start, _ = ask(path, host="127.0.0.1:4566", **{"sec-fetch-site": "cross-site", "sec-fetch-mode": "no-cors"})
+    assert start["status"] == 403
+
+
+def test_a_page_whose_own_name_leads_here_makes_nothing() -> None:
+    start, _ = ask("/", host="evil.example:4566", **{"sec-fetch-site": "same-origin"})
+    assert start["status"] == 403
+
+
+@pytest.mark.parametrize(
+    "host",
+    ["127.0.0.1:4566", "[::1]:4566", "localhost", "172.17.0.1:4566", "b.s3.amazonaws.com", "host.docker.internal"],
+)
+def test_programs_may_use_every_name_of_this_machine(host: str) -> None:
+    assert passes("/", host=host)
+
+
+def test_an_address_that_is_typed_is_opened() -> None:
+    assert passes("/", host="127.0.0.1:4566", **{"sec-fetch-site": "none"})
+
+
 def test_a_foreign_page_opens_no_socket() -> None:
     assert ask("/", "websocket", origin=FOREIGN) == [{"type": "websocket.close", "code": 1008}]
 
