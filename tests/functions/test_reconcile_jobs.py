@@ -173,3 +173,14 @@ def test_slots_are_repaired_even_in_a_run_whose_time_ends_among_the_jobs(
     with pytest.raises(OutOfTime):
         reconcile(stack)
     assert stack.woken[-1][1]["job_id"] == waiting
+
+
+def test_a_record_that_is_spoiled_keeps_no_other_waiting(stack: Stack, clock: FakeClock) -> None:
+    job_id = stack.create_job()
+    stop(stack, job_id)
+    spoiled = {"pk": "job#vid_spoiled", "sk": "job", "open_shard": "0", "check_after": "2026-01-01T00:00:00.000Z"}
+    item = {name: {"S": value} for name, value in spoiled.items()}
+    aws.dynamodb().put_item(TableName=stack.table, Item=item)  # type: ignore[arg-type]
+    clock.advance(301)
+    assert reconcile(stack) == {"finished": 1, "broken": 1}
+    assert not stack.is_in_open_jobs(job_id)

@@ -178,10 +178,7 @@ class JobRecords:
         for _ in range(MOST_OPEN_PAGES):
             with aws.naming_faults("read the open jobs"):
                 answer = self._client().query(**query)
-            for item in map(untyped, answer["Items"]):
-                job_id = item["pk"].removeprefix("job#")
-                created_at = item["created"].split("#", 1)[0]
-                yield OpenJob(job_id, shard, item["check_after"], item["status"], item["lane"], created_at)
+            yield from (_open_job(untyped(item), shard) for item in answer["Items"])
             if "LastEvaluatedKey" not in answer:
                 return
             query["ExclusiveStartKey"] = answer["LastEvaluatedKey"]
@@ -496,6 +493,15 @@ class JobRecords:
                 )
         except aws.ConditionFailed as error:
             raise RecordChanged(f"job {job_id} moved on meanwhile") from error
+
+
+def _open_job(item: dict[str, Any], shard: str) -> OpenJob:
+    """What is only measured may be missing: one spoiled record must not keep every other one from being repaired."""
+    check_after = item["check_after"]
+    created_at = item.get("created", check_after).split("#", 1)[0]
+    job_id = item["pk"].removeprefix("job#")
+    status, lane = item.get("status", "queued"), item.get("lane", "interactive")
+    return OpenJob(job_id, shard, check_after, status, lane, created_at)
 
 
 def _end_seen_item(end_seen: EndSeen | None) -> dict[str, Any]:
