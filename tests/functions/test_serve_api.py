@@ -35,6 +35,14 @@ def test_no_cache_keeps_an_answer(stack: Stack, method: str, path: str) -> None:
     assert stack.call(method, path, body).headers["Cache-Control"] == "no-store"
 
 
+@pytest.mark.parametrize(("owner", "status"), [(OWNER, 202), (None, 415)])
+def test_where_no_key_is_asked_for_a_type_is(stack: Stack, owner: str | None, status: int) -> None:
+    """A web page may send a request without a type to `sam local start-api`, and pay with somebody else's money."""
+    event = proxy_event("POST", "/videos", wan_request(), owner=owner, headers={"Content-Type": None})  # type: ignore[dict-item]
+    assert stack.invoke("serve_api", event)["statusCode"] == status
+    assert len(stack.executions()) == (1 if status == 202 else 0)
+
+
 # --- POST /videos ------------------------------------------------------------------------------------------------
 
 
