@@ -24,6 +24,20 @@ PATIENCE_MS = 60_000
 """Generous: on a busy machine a job may wait long for one of the few function processes."""
 
 
+_FILES: dict[str, dict[str, Any]] = {}
+"""The console's files as the stack served them: address -> answer. Routes turn the browser's own cache off."""
+
+
+def _serve_from_memory(route: Route) -> None:
+    url = route.request.url
+    if url not in _FILES:
+        served = route.fetch()
+        headers = {name: value for name, value in served.headers.items() if not name.startswith("content-")}
+        headers["content-type"] = served.headers["content-type"]
+        _FILES[url] = {"status": served.status, "headers": headers, "body": served.body()}
+    route.fulfill(**_FILES[url])
+
+
 class ConsolePage:
     """The console in a tab of its own; whatever the browser complains about is kept in `complaints`."""
 
@@ -31,6 +45,7 @@ class ConsolePage:
         self.wanflow = wanflow
         self.url = wanflow.stack.endpoints.console_url
         self.key = wanflow.stack.endpoints.api_key
+        self._keeps_files = False
         self.complaints: list[str] = []
         self.foreign: list[str] = []
         self.refusals: list[str] = []
@@ -108,12 +123,18 @@ class ConsolePage:
         found = Axe().run(self.page).response["violations"]
         return [f"{each['id']}: {node['target']} {node['failureSummary']}" for each in found for node in each["nodes"]]
 
+    def _keep_files(self) -> None:
+        if not self._keeps_files:
+            self.page.route(re.compile("/v1/console/"), _serve_from_memory)
+        self._keeps_files = True
+
     def hold(self, pattern: re.Pattern[str], held: list[Route]) -> None:
         """Let calls wait until the test answers them."""
 
         def keep(route: Route) -> None:
             held.append(route)
 
+        self._keep_files()
         self.page.route(pattern, keep)
 
     @contextmanager
@@ -134,6 +155,7 @@ class ConsolePage:
                 route.fulfill(**told)
 
         pattern = re.compile(rf"/v1/{path}(\?|$)")
+        self._keep_files()
         self.page.route(pattern, answer)
         yield calls
         self.page.unroute(pattern, answer)
