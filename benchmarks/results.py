@@ -1,4 +1,4 @@
-"""The figures of a benchmark as files and as a table.
+"""The figures of a benchmark as files and as tables.
 
 A benchmark ends by `save`: a list of rows goes to benchmarks/results/NAME.json, and the table of all of them into
 docs/performance.md. `python -m benchmarks.results` writes the table alone, without measuring anything.
@@ -73,18 +73,35 @@ def load(folder: Path = RESULTS) -> dict[str, list[Row]]:
 
 
 def table(results: dict[str, list[Row]]) -> str:
-    """The Markdown table of the page."""
-    lines = [
-        "| what | ratio to | target | measured | verdict | command |",
-        "|---|---|---|---|---|---|",
-    ]
-    for rows in results.values():
-        lines += [
-            f"| {row.name} | {row.baseline} | {_target(row) or '(none)'} | {_figure(row.ratio)} "
-            f"| {row.verdict or '(none)'} | `{row.command}` |"
-            for row in rows
+    """The page's two Markdown tables: what has a target, and what is told for comparison."""
+    rows = [row for part in results.values() for row in part]
+    targets = [row for row in rows if row.target is not None]
+    others = [row for row in rows if row.target is None]
+    met = sum(row.verdict == "met" for row in targets)
+    return "\n".join(
+        [
+            f"{met} of {len(targets)} targets are met.",
+            "",
+            "| what | ratio to | target | measured | verdict | command |",
+            "|---|---|---|---|---|---|",
+            *(
+                f"| {row.name} | {row.baseline} | {_target(row)} | {_figure(row.ratio)} | {_emphasized(row.verdict)} "
+                f"| `{row.command}` |"
+                for row in targets
+            ),
+            "",
+            "For comparison:",
+            "",
+            "| what | ratio to | measured | command |",
+            "|---|---|---|---|",
+            *(f"| {row.name} | {row.baseline} | {_figure(row.ratio)} | `{row.command}` |" for row in others),
+            "",
         ]
-    return "\n".join(lines) + "\n"
+    )
+
+
+def _emphasized(verdict: str) -> str:
+    return f"**{verdict}**" if verdict == "missed" else verdict
 
 
 def page_with(text: str, generated: str) -> str:
@@ -100,7 +117,7 @@ def page_with(text: str, generated: str) -> str:
 
 
 def write_page() -> None:
-    """Bring the table of docs/performance.md up to date."""
+    """Bring the tables of docs/performance.md up to date."""
     text = PAGE.read_text(encoding="utf-8")
     PAGE.write_text(page_with(text, table(load())), encoding="utf-8")
 
