@@ -239,6 +239,8 @@ def _lines(job: Job, saved: str | None = None) -> str:
     else:
         videos = [content["url"] for output in job.get("output", []) for content in output["content"]]
         lines += [f"video     {url}" for url in videos]
+    if "output_expired_at" in job:
+        lines.append(f"video     kept until {job['output_expired_at']}")
     return "\n".join(lines)
 
 

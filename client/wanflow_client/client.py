@@ -19,6 +19,7 @@ from wanflow_client.errors import (
     NotFound,
     ServerError,
     StillRunning,
+    TransferFailed,
     Unreachable,
 )
 from wanflow_client.request import LocalOrUrl, VideoRequest, content_type_of
@@ -166,12 +167,14 @@ class Wanflow:
 
         Raises:
             JobFailed, StillRunning: there is no video.
-            TransferFailed: the bucket did not give it; it may have expired.
+            TransferFailed: the bucket did not give it, or keeps it no more.
         """
         document = self.get(job)
         if document["status"] not in FINAL:
             raise StillRunning(document)
-        urls = [content["url"] for output in _with_video(document).get("output", []) for content in output["content"]]
+        if "output_expired_at" in _with_video(document):
+            raise TransferFailed(f"job {document['id']}: its video was kept until {document['output_expired_at']}")
+        urls = [content["url"] for output in document.get("output", []) for content in output["content"]]
         if not 1 <= number <= len(urls):
             raise ValueError(f"job {document['id']} has {len(urls)} videos, there is no number {number}")
         target = Path(path)

@@ -75,6 +75,7 @@ class Job(TypedDict):
     submitted_at: NotRequired[str]
     ended_at: NotRequired[str]
     output: NotRequired[list[Output]]
+    output_expired_at: NotRequired[str]
     usage: NotRequired[Usage | None]
     provider_metadata: NotRequired[Any]
     rescued: NotRequired[bool]

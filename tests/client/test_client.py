@@ -8,10 +8,11 @@ import pytest
 import requests
 
 from tests.client.conftest import Time, Workflow
-from tests.fakes import mp4, png
+from tests.fakes import FakeClock, mp4, png
 from tests.gateway import Gateway, refusal, response
 from tests.stack import Stack
 from wanflow import aws
+from wanflow.clock import after, from_text
 from wanflow_client import (
     BadFile,
     Conflict,
@@ -240,6 +241,25 @@ def test_a_download_that_comes_too_early_says_so(client: Wanflow, tmp_path: Path
     with pytest.raises(StillRunning):
         client.download(client.create(REQUEST), tmp_path / "video.mp4")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_video_that_is_kept_no_more_is_said_to_be_and_is_no_dead_link(
+    client: Wanflow, workflow: Workflow, clock: FakeClock, tmp_path: Path
+) -> None:
+    job = client.create(REQUEST)
+    workflow.complete(job["id"])
+    days = 30 * 86400
+    clock.advance(days - (clock() - from_text(client.get(job)["ended_at"])).total_seconds() - 1)
+    assert "output_expired_at" not in client.get(job)
+    clock.advance(1)
+    kept = client.get(job)
+    assert kept["output_expired_at"] == after(from_text(kept["ended_at"]), days)
+    assert "output" not in kept
+    assert kept["status"] == "completed"
+    assert kept["usage"] is not None
+    assert next(client.list())["output_expired_at"] == kept["output_expired_at"]
+    with pytest.raises(TransferFailed, match="was kept until 2026-"):
+        client.download(job, tmp_path / "video.mp4")
 
 
 def test_a_download_that_fails_leaves_the_old_file_as_it_was(

@@ -9,8 +9,8 @@ from aws_lambda_powertools.event_handler import APIGatewayRestResolver, CORSConf
 from wanflow.accept import Intake
 from wanflow.answers import breakdown, json_response, no_such_path, refuse
 from wanflow.cancel import Canceller
-from wanflow.clock import Clock, from_text
-from wanflow.documents import job_document
+from wanflow.clock import Clock, from_text, to_text
+from wanflow.documents import job_document, output_expiry
 from wanflow.errors import ErrorInfo, InvalidRequest, NotFound, UnsupportedMediaType, Violation, WanflowError
 from wanflow.executions import Executions
 from wanflow.files import Files
@@ -54,6 +54,7 @@ class Api:
         *,
         render_statistics: RenderStatistics,
         cors_origins: tuple[str, ...],
+        result_retention_days: int,
         clock: Clock,
     ) -> None:
         self._intake = intake
@@ -66,6 +67,7 @@ class Api:
         self._files = files
         self._gate = gate
         self._render_statistics = render_statistics
+        self._result_retention_days = result_retention_days
         self._clock = clock
         self._app = APIGatewayRestResolver(serializer=to_json, cors=_cors(cors_origins))
         self._app.post("/videos")(self.create_video)
@@ -192,7 +194,15 @@ class Api:
         return json_response(status, self._document(job, waiting), headers)
 
     def _document(self, job: Job, waiting: ErrorInfo | None) -> dict[str, Any]:
-        return job_document(job, self._files.link, self._progress(job), waiting if job.has_no_task else None)
+        expiry = output_expiry(job, self._result_retention_days)
+        return job_document(
+            job,
+            self._files.link,
+            self._progress(job),
+            waiting=waiting if job.has_no_task else None,
+            # A link to what is gone would only promise it.
+            output_expired_at=expiry if expiry is not None and expiry <= to_text(self._clock()) else None,
+        )
 
     def _waiting(self, jobs: Sequence[Job]) -> ErrorInfo | None:
         """What keeps jobs from being submitted, read only when one of these has to be."""

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from copy import deepcopy
 from typing import Any
 
+from wanflow.clock import after, from_text
 from wanflow.errors import ErrorInfo
 from wanflow.jobs import Attempt, Job
 from wanflow.pricing import usd_text
@@ -11,7 +12,11 @@ from wanflow.results import video_items
 
 
 def job_document(
-    job: Job, link: Callable[[str], str], progress: int = 0, waiting: ErrorInfo | None = None
+    job: Job,
+    link: Callable[[str], str],
+    progress: int = 0,
+    waiting: ErrorInfo | None = None,
+    output_expired_at: str | None = None,
 ) -> dict[str, Any]:
     """What a caller sees of a job.
 
@@ -19,6 +24,7 @@ def job_document(
         link: makes the URL of an object key.
         progress: a guess in per cent for a job that has not ended.
         waiting: why nothing is submitted now.
+        output_expired_at: since when the bucket keeps its videos no more, if it does not.
     """
     document: dict[str, Any] = {
         "id": job.id,
@@ -38,7 +44,10 @@ def job_document(
     if job.ended_at is not None:
         document["ended_at"] = job.ended_at
     if job.status == "completed" and job.result is not None:
-        document["output"] = _output(job, link)
+        if output_expired_at is None:
+            document["output"] = _output(job, link)
+        else:
+            document["output_expired_at"] = output_expired_at
         document["usage"] = job.result["usage"]
         document["provider_metadata"] = job.result["metadata"]
     if job.rescued:
@@ -50,6 +59,11 @@ def job_document(
     if job.error is not None:
         document["error"] = job.error.as_dict()
     return document
+
+
+def output_expiry(job: Job, retention_days: int) -> str | None:
+    """When the bucket's rule takes the videos of an ended job (ResultRetentionDays); None while it runs."""
+    return after(from_text(job.ended_at), retention_days * 86400) if job.ended_at is not None else None
 
 
 def _attempt(attempt: Attempt) -> dict[str, Any]:

@@ -41,9 +41,13 @@ class AcceptSettings:
 
 @dataclass(frozen=True, slots=True)
 class ApiSettings:
-    """Origins of the web pages that may call the API, such as `https://app.example.com`; `*` for any, () for none."""
+    """What answering callers needs: days that videos are kept, and the origins of the web pages that may call.
+
+    An origin is such as `https://app.example.com`; `*` for any, () for none.
+    """
 
     cors_origins: tuple[str, ...]
+    result_retention_days: int
 
 
 @dataclass(frozen=True, slots=True)

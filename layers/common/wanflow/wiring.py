@@ -143,6 +143,7 @@ def api() -> "Api":
     from wanflow.purge import Purger  # noqa: PLC0415
     from wanflow.uploads import Uploads  # noqa: PLC0415
 
+    settings = load(ApiSettings, os.environ)
     records, files = _stores()
     return Api(
         _intake(),
@@ -155,7 +156,8 @@ def api() -> "Api":
         files,
         _gate(),
         render_statistics=_render_statistics(),
-        cors_origins=load(ApiSettings, os.environ).cors_origins,
+        cors_origins=settings.cors_origins,
+        result_retention_days=settings.result_retention_days,
         clock=utc_now,
     )
 
