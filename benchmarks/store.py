@@ -32,6 +32,9 @@ from typing import IO, cast
 from benchmarks.results import ROOT, Row, command, save
 
 MEGABYTE = 1_000_000
+MOST_START_SECONDS = 0.02
+"""A pipe that takes no longer than this beyond the start of its processes tells nothing."""
+
 MOST_ADDED_MB = 10.0
 WAYS = ("wanflow", "requests .content + put_object", "upload_fileobj")
 CURL = "curl piped to curl"
@@ -247,19 +250,31 @@ def measure(megabytes: list[int], rounds: int) -> dict[tuple[str, int], list[Cop
         checksums = {size: write_video(Path(folder) / str(size), size * MEGABYTE) for size in megabytes}
         with server("cdn", folder) as cdn, server("sink") as sink:
             for size, checksum in checksums.items():
+                nothing: list[Copied] = []
+                curl: list[Copied] = []
                 for _ in range(rounds):
-                    nothing, curl = by_curl(cdn, sink, "nothing", 0), by_curl(cdn, sink, str(size), size * MEGABYTE)
-                    less = Copied(curl.seconds - nothing.seconds, curl.cpu_seconds - nothing.cpu_seconds, 0)
-                    found.setdefault((CURL, size), []).append(less)
+                    nothing.append(by_curl(cdn, sink, "nothing", 0))
+                    curl.append(by_curl(cdn, sink, str(size), size * MEGABYTE))
                     for way in WAYS:
                         found.setdefault((way, size), []).append(by_wanflow_or_boto(way, cdn, sink, size, checksum))
+                if (pipe := _less(_fastest(curl), _fastest(nothing))).seconds > MOST_START_SECONDS:
+                    found[CURL, size] = [pipe]
     return found
+
+
+def _fastest(copies: list[Copied]) -> Copied:
+    return min(copies, key=lambda copied: copied.seconds)
+
+
+def _less(curl: Copied, nothing: Copied) -> Copied:
+    """A copy without the start of its two processes, for which a function does not wait either."""
+    return Copied(curl.seconds - nothing.seconds, curl.cpu_seconds - nothing.cpu_seconds, 0)
 
 
 def show(found: dict[tuple[str, int], list[Copied]]) -> None:
     print(f"{'':34}{'MB':>5}{'MB/s':>9}{'CPU s':>8}{'added MB':>10}")
     for (way, size), copies in found.items():
-        fastest = min(copies, key=lambda copied: copied.seconds)
+        fastest = _fastest(copies)
         added = max(copied.added_mb for copied in copies)
         print(f"{way:34}{size:>5}{size / fastest.seconds:>9.0f}{fastest.cpu_seconds:>8.2f}{added:>10.1f}")
 
@@ -276,7 +291,10 @@ def rows(found: dict[tuple[str, int], list[Copied]]) -> list[Row]:
 
     made = []
     for size in sizes:
-        for way, target in ((CURL, 1.0 if size == 100 else None), *((way, None) for way in WAYS[1:])):
+        for way in (CURL, *WAYS[1:]):
+            if (way, size) not in found:
+                continue
+            target = 1.0 if way == CURL and size == 100 else None
             ratio = seconds(way, size) / seconds(WAYS[0], size)
             made.append(Row(f"store, {size} MB: throughput", ratio, target, "higher", way, run))
     for size in sizes:
