@@ -89,7 +89,7 @@ screenshots: $(SETUP) ## Take the pictures of docs/images/ of the console; needs
 	@exec $(VENV)/python -m local screenshots
 
 .PHONY: check
-check: $(TEST_SETUP) $(ENVS)/checkov/.installed ## Lint, types, template, workflow, documentation
+check: $(TEST_SETUP) $(ENVS)/checkov/.installed ## Lint, types, template, rights, workflow, documentation
 	$(VENV)/ruff check .
 	$(VENV)/ruff format --check .
 	$(VENV)/mypy layers/common/wanflow mock_server functions local client/wanflow_client benchmarks
@@ -97,7 +97,7 @@ check: $(TEST_SETUP) $(ENVS)/checkov/.installed ## Lint, types, template, workfl
 	$(VENV)/check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml
 	$(ENVS)/checkov/bin/checkov --config-file .checkov.yaml
 	$(VENV)/python -m local.lint_workflows statemachine/*.asl.json
-	$(VENV)/python -m pytest -q tests/local/test_substitutions.py tests/docs
+	$(VENV)/python -m pytest -q tests/local/test_substitutions.py tests/functions/test_least_privilege.py tests/docs
 
 .PHONY: fmt
 fmt: .venv/.installed ## Put the code into shape
