@@ -9,8 +9,8 @@ from aws_lambda_powertools.event_handler import APIGatewayRestResolver, CORSConf
 from wanflow.accept import Intake
 from wanflow.answers import breakdown, json_response, no_such_path, refuse
 from wanflow.cancel import Canceller
-from wanflow.clock import Clock, from_text, to_text
-from wanflow.documents import job_document, output_expiry
+from wanflow.clock import Clock, from_text
+from wanflow.documents import job_document, output_gone_since
 from wanflow.errors import ErrorInfo, InvalidRequest, NotFound, UnsupportedMediaType, Violation, WanflowError
 from wanflow.executions import Executions
 from wanflow.files import Files
@@ -194,14 +194,13 @@ class Api:
         return json_response(status, self._document(job, waiting), headers)
 
     def _document(self, job: Job, waiting: ErrorInfo | None) -> dict[str, Any]:
-        expiry = output_expiry(job, self._result_retention_days)
         return job_document(
             job,
             self._files.link,
             self._progress(job),
             waiting=waiting if job.has_no_task else None,
             # A link to what is gone would only promise it.
-            output_expired_at=expiry if expiry is not None and expiry <= to_text(self._clock()) else None,
+            output_expired_at=output_gone_since(job, self._result_retention_days, self._clock()),
         )
 
     def _waiting(self, jobs: Sequence[Job]) -> ErrorInfo | None:

@@ -2,9 +2,10 @@
 
 from collections.abc import Callable
 from copy import deepcopy
+from datetime import datetime
 from typing import Any
 
-from wanflow.clock import after, from_text
+from wanflow.clock import after, from_text, to_text
 from wanflow.errors import ErrorInfo
 from wanflow.jobs import Attempt, Job
 from wanflow.pricing import usd_text
@@ -61,9 +62,12 @@ def job_document(
     return document
 
 
-def output_expiry(job: Job, retention_days: int) -> str | None:
-    """When the bucket's rule takes the videos of an ended job (ResultRetentionDays); None while it runs."""
-    return after(from_text(job.ended_at), retention_days * 86400) if job.ended_at is not None else None
+def output_gone_since(job: Job, retention_days: int, now: datetime) -> str | None:
+    """Since when the bucket keeps an ended job's videos no more (ResultRetentionDays); None while it does."""
+    if job.ended_at is None:
+        return None
+    expiry = after(from_text(job.ended_at), retention_days * 86400)
+    return expiry if expiry <= to_text(now) else None
 
 
 def _attempt(attempt: Attempt) -> dict[str, Any]:

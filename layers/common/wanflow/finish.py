@@ -108,10 +108,11 @@ class Finisher:
             if job.is_final:
                 return job
             status, error = _outcome(job, broken)
+            polls = max(polls, job.polls)
             try:
-                self._records.end(job, status, error, polls=max(polls, job.polls), booked_usd=booked_usd(job))
-                _count_end(status, error, max(polls, job.polls))
-                logger.info("job ended", extra=_facts(job, status, error, polls))
+                self._records.end(job, status, error, polls=polls, booked_usd=booked_usd(job))
+                _count_end(status, error, polls)
+                logger.info("job ended", extra=_facts(job.id, status, error, polls))
             except RecordChanged:
                 logger.info("job moved on while it was ended", extra={"job_id": job.id})
             job = self._records.get(job.id)
@@ -149,9 +150,9 @@ def _count_end(status: Status, error: ErrorInfo | None, polls: int) -> None:
         metrics.record(metrics.POLLS_PER_JOB, polls)
 
 
-def _facts(job: Job, status: Status, error: ErrorInfo | None, polls: int) -> dict[str, object]:
+def _facts(job_id: str, status: Status, error: ErrorInfo | None, polls: int) -> dict[str, object]:
     code = {"code": error.code} if error is not None else {}
-    return {"job_id": job.id, "status": status, "polls": max(polls, job.polls), **code}
+    return {"job_id": job_id, "status": status, "polls": polls, **code}
 
 
 def _outcome(job: Job, broken: ErrorInfo) -> tuple[Status, ErrorInfo | None]:
