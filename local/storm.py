@@ -8,8 +8,8 @@ the mock are held against the records, the bucket and the slots. The exit code i
 from __future__ import annotations
 
 import argparse
+import base64
 import contextlib
-import hashlib
 import json
 import os
 import signal
@@ -17,6 +17,7 @@ import subprocess
 import sys
 import threading
 import time
+import zlib
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -354,7 +355,8 @@ class Storm:
     def _is_whole(self, job: dict[str, Any]) -> bool:
         video = job["stored"][0]
         content: bytes = self._s3.get_object(Bucket=self._stack.endpoints.bucket, Key=video["key"])["Body"].read()
-        return hashlib.sha256(content).hexdigest() == video["sha256"] and content[4:8] == b"ftyp"
+        crc32 = base64.b64encode(zlib.crc32(content).to_bytes(4, "big")).decode()
+        return crc32 == video["crc32"] and content[4:8] == b"ftyp"
 
     def _judge_slots(self, jobs: dict[str, dict[str, Any]]) -> None:
         report = self._report

@@ -167,7 +167,7 @@ def a_waiting_job(stack: Stack, clock: FakeClock) -> str:
 def parts_that_get_lost() -> Iterator[None]:
     """A video goes up in parts, the first of which S3 does not take: the others are to be dropped."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("wanflow.files.PART_BYTES", 1000)
+        patch.setattr("wanflow.video_upload.HELD_BYTES", 1000)
         patch.setattr(aws.s3(), "upload_part", _lose)
         yield
 

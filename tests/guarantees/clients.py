@@ -1,9 +1,11 @@
 """The AWS clients of the layer, in memory, each call through the gate: S3, Secrets Manager, EventBridge, DynamoDB."""
 
+import base64
 import hashlib
 import io
 import json
 import re
+import zlib
 from collections.abc import Callable
 from datetime import datetime
 from typing import Any
@@ -95,8 +97,8 @@ class FastBucket:
         self.parts[upload] = {}
         return {"UploadId": upload}
 
-    def upload_part(self, UploadId: str, PartNumber: int, Body: bytes, **_: Any) -> dict[str, Any]:  # noqa: N803
-        self._upload(UploadId)[PartNumber] = bytes(Body)
+    def upload_part(self, UploadId: str, PartNumber: int, Body: Any, **_: Any) -> dict[str, Any]:  # noqa: N803
+        self._upload(UploadId)[PartNumber] = Body.read() if hasattr(Body, "read") else bytes(Body)
         return {"ETag": str(PartNumber)}
 
     def complete_multipart_upload(
@@ -104,10 +106,14 @@ class FastBucket:
         Key: str,  # noqa: N803
         UploadId: str,  # noqa: N803
         MultipartUpload: dict[str, Any],  # noqa: N803
+        ChecksumCRC32: str,  # noqa: N803
         **_: Any,
     ) -> dict[str, Any]:
         parts = self._upload(UploadId)
-        self.objects[Key] = b"".join(parts[part["PartNumber"]] for part in MultipartUpload["Parts"])
+        content = b"".join(parts[part["PartNumber"]] for part in MultipartUpload["Parts"])
+        if zlib.crc32(content) != int.from_bytes(base64.b64decode(ChecksumCRC32)):
+            refuse("BadDigest", "CompleteMultipartUpload", status=400)
+        self.objects[Key] = content
         del self.parts[UploadId]
         return {}
 

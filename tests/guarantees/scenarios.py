@@ -174,7 +174,8 @@ def fails_once_at_poll(world: World) -> None:
 
 
 def small_parts(world: World) -> None:
-    world.patch.setattr("wanflow.files.PART_BYTES", 2000)
+    world.patch.setattr("wanflow.video_upload.HELD_BYTES", 2000)
+    world.patch.setattr("wanflow.video_upload.PART_BYTES", 2000)
 
 
 UNKNOWN = ("failed", "submit_outcome_unknown")

@@ -48,13 +48,14 @@ def dynamodb() -> "DynamoDBClient":
 
 @cache
 def s3() -> "S3Client":
-    # Videos come with a CRC32, and TLS guards what is under way: signing each byte too would cost a SHA-256 of all.
+    # What is written comes with a CRC32 of our own, and TLS guards what is under way: botocore would sum each part of a
+    # video again, and signing each byte too would cost a SHA-256 of all.
     options: dict[str, Any] = {"payload_signing_enabled": False}
     if "AWS_ENDPOINT_URL" not in os.environ:
         # Links name the bucket's region: at the global address a new bucket answers with a redirect for a while, and
         # no signature outlives that.
         options["addressing_style"] = "virtual"
-    client: S3Client = _client("s3", signature_version="s3v4", s3=options)
+    client: S3Client = _client("s3", signature_version="s3v4", request_checksum_calculation="when_required", s3=options)
     return client
 
 
@@ -111,6 +112,7 @@ def naming_faults(what: str) -> Iterator[None]:
         ConnectionError,  # noqa: A004
         HTTPClientError,
         IncompleteReadError,
+        UnseekableStreamError,
     )
 
     try:
@@ -121,7 +123,8 @@ def naming_faults(what: str) -> Iterator[None]:
         if code in _PASSING or status >= 500:
             raise AwsUnavailable(f"could not {what}: {code}") from error
         raise
-    except (ConnectionError, HTTPClientError, IncompleteReadError) as error:
+    except (ConnectionError, HTTPClientError, IncompleteReadError, UnseekableStreamError) as error:
+        # The last one: a call broke whose body is a stream, which cannot be sent again.
         raise AwsUnavailable(f"could not {what}: {type(error).__name__}") from error
 
 

@@ -6,34 +6,21 @@ outbox/….result.json        the verdict on each of them
 videos/{id}.mp4, -2.mp4 …   results; videos/{id}.json the job's final document
 """
 
-import base64
-import hashlib
-import logging
-import zlib
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 from wanflow import aws
-from wanflow.errors import AwsUnavailable, DownloadFailed, NotFound
+from wanflow.errors import NotFound
 from wanflow.jobs import StoredVideo, to_json
 from wanflow.owners import Owner, name_of
-from wanflow.read_ahead import read_ahead
 from wanflow.references import OwnFiles
+from wanflow.video_upload import upload_video
 
 if TYPE_CHECKING:
     from mypy_boto3_s3.client import S3Client
 
-logger = logging.getLogger("wanflow")
-
 LINK_SECONDS = 3600
-PART_BYTES = 5 * 1024 * 1024
-"""The least that S3 takes for a part: held in memory until S3 has it."""
-PIECES_AHEAD = 10
-"""Of 256 KiB (wan_client.py): what is read of a video while a part goes out."""
 _S3_OWNER = "s3"
-_MP4_BRAND = slice(4, 8)
 _NO_SUCH_OBJECT = frozenset({"NoSuchKey", "404", "KeyTooLongError", "InvalidURI"})
 
 
@@ -72,8 +59,9 @@ class Files:
         return {name.lower(): value for name, value in answer["Metadata"].items()}
 
     def put(self, key: str, content: bytes | bytearray, content_type: str) -> None:
+        told: Any = {"ContentType": content_type, "Body": content, "ChecksumAlgorithm": "CRC32"}
         with aws.naming_faults(f"write {key}"):
-            self._client().put_object(Bucket=self.bucket, Key=key, Body=_body(content), ContentType=content_type)
+            self._client().put_object(Bucket=self.bucket, Key=key, **told)
 
     def put_json(self, key: str, document: object) -> None:
         self.put(key, to_json(document).encode(), "application/json")
@@ -139,122 +127,14 @@ class Files:
     def key_of(self, url: str) -> str:
         return url.removeprefix(f"s3://{self.bucket}/")
 
-    def store_video(self, key: str, chunks: Iterator[bytes], announced_bytes: int | None) -> StoredVideo:
-        """Stream a video into the bucket, a part at a time; nothing is visible under `key` before all of it is there.
-
-        S3 checks each part by its CRC32. That is computed here, where the bytes pass anyway: left to boto3, it would
-        cost a copy of the part and a second look at it.
-
-        Args:
-            chunks: the body, in pieces of any size.
-            announced_bytes: the length that the sender announced, None when it did not.
+    def store_video(self, key: str, pieces: Iterator[bytes], announced_bytes: int | None) -> StoredVideo:
+        """Stream a video into the bucket; nothing is visible under `key` before all of it is there, and checked.
 
         Raises:
             DownloadFailed: the body is no MP4, or not as long as announced.
         """
-        with read_ahead(chunks, PIECES_AHEAD) as pieces:
-            return self._store(key, pieces, announced_bytes)
-
-    def _store(self, key: str, pieces: Iterator[bytes], announced_bytes: int | None) -> StoredVideo:
-        checksum = hashlib.sha256(usedforsecurity=False)
-        parts = _parts(pieces, checksum)
-        first = next(parts, _Part(bytearray(), _crc32_text(0)))
-        if first.content[_MP4_BRAND] != b"ftyp":
-            raise DownloadFailed(f"what the CDN sent is not an MP4 ({len(first.content)} bytes looked at)")
-        size = len(first.content)
-        if size < PART_BYTES:
-            _check_length(size, announced_bytes)
-            self._store_whole(key, first)
-        else:
-            size = self._store_parts(key, chain([first], parts), announced_bytes)
-        return StoredVideo(key, size, checksum.hexdigest())
-
-    def _store_whole(self, key: str, part: "_Part") -> None:
-        with aws.naming_faults(f"write {key}"):
-            self._client().put_object(
-                Bucket=self.bucket, Key=key, Body=_body(part.content), ContentType="video/mp4", ChecksumCRC32=part.crc32
-            )
-
-    def _store_parts(self, key: str, parts: Iterator["_Part"], announced_bytes: int | None) -> int:
-        place: Any = {"Bucket": self.bucket, "Key": key}
-        with aws.naming_faults(f"write {key}"):
-            upload = self._client().create_multipart_upload(**place, ContentType="video/mp4", ChecksumAlgorithm="CRC32")
-        place["UploadId"] = upload["UploadId"]
-        try:
-            size = 0
-            done: list[Any] = []
-            for number, part in enumerate(parts, start=1):
-                told: Any = {"PartNumber": number, "ChecksumCRC32": part.crc32}
-                with aws.naming_faults(f"write {key}"):
-                    answer = self._client().upload_part(**place, **told, Body=_body(part.content))
-                # S3 refuses to put parts together whose checksums are not named once more.
-                done.append({**told, "ETag": answer["ETag"]})
-                size += len(part.content)
-            _check_length(size, announced_bytes)
-            with aws.naming_faults(f"write {key}"):
-                self._client().complete_multipart_upload(**place, MultipartUpload={"Parts": done})
-        except BaseException as error:
-            self._drop_parts(place)
-            if isinstance(error, Exception) and aws.error_code(error) == "NoSuchUpload":
-                # boto3 sends a call again whose answer was lost: the upload may be complete already, or dropped.
-                raise AwsUnavailable(f"could not write {key}: its parts are gone") from error
-            raise
-        return size
-
-    def _drop_parts(self, place: dict[str, Any]) -> None:
-        """What this cannot undo, the bucket's lifecycle rule does after a day; it must not hide why it is undone."""
-        try:
-            with aws.naming_faults("drop the parts"):
-                self._client().abort_multipart_upload(**place)
-        except Exception as error:
-            logger.warning("parts not dropped", extra={"key": place["Key"], "error": type(error).__name__})
-
-
-def _body(content: bytes | bytearray) -> Any:
-    """botocore takes a bytearray as it is, which spares a copy; its type stubs do not know."""
-    return content
-
-
-@dataclass(frozen=True)
-class _Part:
-    """Some of a video, and its CRC32 as S3 writes it."""
-
-    content: bytearray
-    crc32: str
-
-
-def _parts(chunks: Iterator[bytes], checksum: "hashlib._Hash") -> Iterator[_Part]:
-    """The same bytes in parts of PART_BYTES, but for the last; `checksum` sees all of them.
-
-    All parts are one buffer, filled anew: a part must be sent before the next one is asked for.
-    """
-    content = bytearray(PART_BYTES)
-    filled, crc32 = 0, 0
-    with memoryview(content) as place:
-        for chunk in chunks:
-            checksum.update(chunk)
-            rest = memoryview(chunk)
-            while rest:
-                taken = rest[: PART_BYTES - filled]
-                place[filled : filled + len(taken)] = taken
-                crc32 = zlib.crc32(taken, crc32)
-                filled += len(taken)
-                rest = rest[len(taken) :]
-                if filled == PART_BYTES:
-                    yield _Part(content, _crc32_text(crc32))
-                    filled, crc32 = 0, 0
-    if filled:
-        del content[filled:]
-        yield _Part(content, _crc32_text(crc32))
-
-
-def _crc32_text(value: int) -> str:
-    return base64.b64encode(value.to_bytes(4, "big")).decode()
-
-
-def _check_length(size: int, announced_bytes: int | None) -> None:
-    if announced_bytes is not None and size != announced_bytes:
-        raise DownloadFailed(f"the CDN announced {announced_bytes} bytes and sent {size}")
+        size, crc32 = upload_video(self._client(), self.bucket, key, pieces, announced_bytes)
+        return StoredVideo(key, size, crc32)
 
 
 def video_key(job_id: str, number: int) -> str:

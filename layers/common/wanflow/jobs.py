@@ -42,11 +42,11 @@ class EndSeen:
 
 @dataclass(frozen=True, slots=True)
 class StoredVideo:
-    """A video in the bucket: its key, its length, its SHA-256 in hexadecimal."""
+    """A video in the bucket: its key, its length, its CRC32 as S3 writes it (Base64 of four bytes)."""
 
     key: str
     bytes: int
-    sha256: str
+    crc32: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,7 +188,7 @@ def from_item(item: dict[str, Any]) -> Job:
         last_poll_error=_error(item.get("last_poll_error")),
         failure=_error(item.get("failure")),
         result=json.loads(item["result"], parse_float=Decimal) if "result" in item else None,
-        stored=tuple(StoredVideo(v["key"], int(v["bytes"]), v["sha256"]) for v in item.get("stored", ())),
+        stored=tuple(StoredVideo(v["key"], int(v["bytes"]), v["crc32"]) for v in item.get("stored", ())),
         error=_error(item.get("error")),
         polls=int(item.get("polls", 0)),
         ended_at=item.get("ended_at"),

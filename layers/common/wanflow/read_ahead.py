@@ -1,8 +1,8 @@
 """Reading ahead: the next pieces of a video come in while the last ones go out."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
-from queue import Empty, Queue
+from contextlib import contextmanager
+from queue import SimpleQueue
 from threading import Event, Thread
 
 
@@ -20,34 +20,40 @@ def read_ahead(pieces: Iterator[bytes], most: int) -> Iterator[Iterator[bytes]]:
     What `pieces` raises is raised in its place. The thread has ended when the block is left, however that comes about:
     nobody reads any more from a connection that is closed then.
     """
-    waiting: Queue[bytes | _End] = Queue(most)
+    waiting: SimpleQueue[bytes | _End] = SimpleQueue()
+    # One entry for each piece that may still be put there. queue.Queue counts by itself, but in Python: it is slower.
+    room: SimpleQueue[None] = SimpleQueue()
+    for _ in range(most):
+        room.put(None)
     left = Event()
-    reader = Thread(target=_read, args=(pieces, waiting, left), daemon=True)
+    reader = Thread(target=_read, args=(pieces, waiting, room, left), daemon=True)
     reader.start()
     try:
-        yield _pieces(waiting)
+        yield _pieces(waiting, room)
     finally:
         left.set()
-        while reader.is_alive():
-            # It may wait for room.
-            with suppress(Empty):
-                waiting.get(timeout=0.05)
+        room.put(None)
+        reader.join()
 
 
-def _read(pieces: Iterator[bytes], waiting: "Queue[bytes | _End]", left: Event) -> None:
+def _read(
+    pieces: Iterator[bytes], waiting: "SimpleQueue[bytes | _End]", room: "SimpleQueue[None]", left: Event
+) -> None:
     end = _End(None)
     try:
         for piece in pieces:
-            waiting.put(piece)
+            room.get()
             if left.is_set():
                 return
+            waiting.put(piece)
     except BaseException as error:
         end = _End(error)
     waiting.put(end)
 
 
-def _pieces(waiting: "Queue[bytes | _End]") -> Iterator[bytes]:
+def _pieces(waiting: "SimpleQueue[bytes | _End]", room: "SimpleQueue[None]") -> Iterator[bytes]:
     while not isinstance(piece := waiting.get(), _End):
+        room.put(None)
         yield piece
     if piece.error is not None:
         raise piece.error

@@ -284,7 +284,7 @@ class JobRecords:
         self._set(job_id, {"result": to_json(result), **_end_seen_item(end_seen)}, "attribute_exists(pk)", {})
 
     def videos_stored(self, job_id: str, videos: list[StoredVideo]) -> None:
-        items = [{"key": v.key, "bytes": v.bytes, "sha256": v.sha256} for v in videos]
+        items = [{"key": v.key, "bytes": v.bytes, "crc32": v.crc32} for v in videos]
         self._set(job_id, {"stored": items}, "attribute_exists(pk)", {})
 
     def look_again(self, job_id: str, seconds: float) -> None:
