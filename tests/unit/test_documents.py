@@ -1,7 +1,6 @@
 """The job document: the Wan response format plus our fields, and never a CDN link or a reference's content."""
 
 import json
-from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
@@ -33,8 +32,7 @@ RESULT: dict[str, Any] = {
     "usage": {"cost": "0.75", "discount": Decimal("0.10")},
     "metadata": {"seed": 5},
 }
-COMPLETED = replace(
-    JOB,
+COMPLETED = JOB._replace(
     status="completed",
     attempts=(Attempt(1, "failed", "t1", task_id="a"), Attempt(2, "submitted", "t2", task_id="b")),
     result=RESULT,
@@ -90,22 +88,22 @@ def test_the_record_s_result_is_not_changed_by_telling_it() -> None:
 
 
 def test_a_failed_job_has_its_error_and_no_output() -> None:
-    told = document(replace(COMPLETED, status="failed", error=ErrorInfo("deadline_exceeded", "no result")))
+    told = document(COMPLETED._replace(status="failed", error=ErrorInfo("deadline_exceeded", "no result")))
     assert told["error"] == {"code": "deadline_exceeded", "message": "no result"}
     assert not {"output", "usage"} & set(told)
 
 
 def test_a_reason_to_end_is_not_told_before_the_end() -> None:
-    assert "error" not in document(replace(JOB, failure=ErrorInfo("001028095", "x")))
+    assert "error" not in document(JOB._replace(failure=ErrorInfo("001028095", "x")))
 
 
 def test_a_cancel_that_is_under_way_is_told() -> None:
-    assert document(replace(JOB, failure=ErrorInfo("canceled", "x")))["cancel_requested"] is True
+    assert document(JOB._replace(failure=ErrorInfo("canceled", "x")))["cancel_requested"] is True
 
 
 @pytest.mark.parametrize("status", ["queued", "submitting", "processing"])
 def test_progress_is_told_while_it_runs(status: Status) -> None:
-    assert document(replace(JOB, status=status), progress=42)["progress"] == 42
+    assert document(JOB._replace(status=status), progress=42)["progress"] == 42
 
 
 # --- Records -------------------------------------------------------------------------------------------------------
@@ -116,7 +114,7 @@ def test_a_new_job_is_read_as_it_was_written() -> None:
 
 
 def test_an_item_holds_no_media_and_fits() -> None:
-    item = to_item(replace(JOB, request=wan_request(prompt="人" * 1500), metadata={"k": "v" * 2000}))
+    item = to_item(JOB._replace(request=wan_request(prompt="人" * 1500), metadata={"k": "v" * 2000}))
     assert len(json.dumps(item, default=str)) < 100_000
 
 
@@ -143,7 +141,7 @@ def test_what_is_no_json_is_an_error(value: object) -> None:
 
 def test_every_attempt_is_told_also_one_whose_outcome_nobody_knows() -> None:
     lost = Attempt(1, "unknown", "2026-01-31T12:00:00.000Z", error=ErrorInfo("no_answer", "the connection broke"))
-    told = document(replace(COMPLETED, attempts=(lost,)))
+    told = document(COMPLETED._replace(attempts=(lost,)))
     assert told["attempts"] == [
         {
             "state": "unknown",

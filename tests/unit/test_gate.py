@@ -1,7 +1,5 @@
 """The gate's judgement: who may submit, who may be called, how long the breaker stays shut."""
 
-from dataclasses import replace
-
 import pytest
 
 from tests.fakes import NOON
@@ -9,7 +7,7 @@ from wanflow.clock import after, to_text
 from wanflow.gate import FIRST_BLOCK_SECONDS, LONGEST_BLOCK_SECONDS, GateState
 
 OPEN = GateState(threshold=3)
-TRIPPED = replace(OPEN, failures=3, blocked_until=after(NOON, 60))
+TRIPPED = OPEN._replace(failures=3, blocked_until=after(NOON, 60))
 
 
 def test_an_open_gate_lets_everybody_through() -> None:
@@ -19,16 +17,16 @@ def test_an_open_gate_lets_everybody_through() -> None:
 
 
 def test_a_pause_stops_everybody_whatever_else_holds() -> None:
-    for state in (OPEN, replace(TRIPPED, probe="vid_1", blocked_until=to_text(NOON))):
-        paused = replace(state, paused=True)
+    for state in (OPEN, TRIPPED._replace(probe="vid_1", blocked_until=to_text(NOON))):
+        paused = state._replace(paused=True)
         assert not paused.lets_pass("vid_1")
         assert not paused.lets_call(NOON)
 
 
 def test_what_keeps_jobs_waiting_is_told_in_the_callers_words() -> None:
     assert OPEN.waiting() is None
-    assert replace(OPEN, failures=2).waiting() is None
-    tripped, paused = TRIPPED.waiting(), replace(TRIPPED, paused=True).waiting()
+    assert OPEN._replace(failures=2).waiting() is None
+    tripped, paused = TRIPPED.waiting(), TRIPPED._replace(paused=True).waiting()
     assert tripped is not None
     assert paused is not None
     assert (tripped.code, paused.code) == ("provider_unavailable", "submits_paused")
@@ -37,7 +35,7 @@ def test_what_keeps_jobs_waiting_is_told_in_the_callers_words() -> None:
 
 @pytest.mark.parametrize(("failures", "tripped"), [(0, False), (2, False), (3, True), (100, True)])
 def test_the_breaker_trips_at_its_threshold(failures: int, tripped: bool) -> None:
-    assert replace(OPEN, failures=failures).is_tripped is tripped
+    assert OPEN._replace(failures=failures).is_tripped is tripped
 
 
 def test_a_threshold_of_nothing_is_no_breaker() -> None:
@@ -48,14 +46,14 @@ def test_a_threshold_of_nothing_is_no_breaker() -> None:
 
 
 def test_a_tripped_breaker_lets_one_probe_through() -> None:
-    probing = replace(TRIPPED, probe="vid_1")
+    probing = TRIPPED._replace(probe="vid_1")
     assert probing.lets_pass("vid_1")
     assert not probing.lets_pass("vid_2")
 
 
 def test_a_tripped_breaker_calls_nobody_before_its_time() -> None:
     assert not TRIPPED.lets_call(NOON)
-    assert replace(TRIPPED, blocked_until=to_text(NOON)).lets_call(NOON)
+    assert TRIPPED._replace(blocked_until=to_text(NOON)).lets_call(NOON)
 
 
 def test_the_breaker_stays_shut_twice_as_long_each_time_up_to_a_quarter_of_an_hour() -> None:

@@ -2,7 +2,6 @@
 
 import json
 import logging
-from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
@@ -32,6 +31,7 @@ A_JOB = Job(
     request=REQUEST,
     estimate_usd=Decimal(1),
     source=Source("api"),
+    metadata={},
     end_seen=EndSeen(290, 300),
 )
 
@@ -90,7 +90,7 @@ def statistics(table: CountingTable, clock: FakeClock) -> RenderStatistics:
 
 def learn(statistics: RenderStatistics, clock: FakeClock, jobs: int, first: int = 0) -> None:
     for number in range(first, first + jobs):
-        statistics.learn(replace(A_JOB, id=f"vid_{number}"))
+        statistics.learn(A_JOB._replace(id=f"vid_{number}"))
         clock.advance(60)
 
 
@@ -114,7 +114,7 @@ def test_what_was_seen_changes_the_schedule_of_the_same_kind_alone(
     assert counted(table) == pytest.approx(30, rel=0.05)
     after = first_polls(statistics)
     assert len(after) < len(before)
-    other = replace(A_JOB, request={**REQUEST, "parameters": {"size": "1920*1080", "duration": 5}})
+    other = A_JOB._replace(request={**REQUEST, "parameters": {"size": "1920*1080", "duration": 5}})
     assert statistics.schedule(other).progress(200) > statistics.schedule(A_JOB).progress(200)
 
 
@@ -149,7 +149,7 @@ def test_jobs_that_end_in_the_same_second_are_sampled(
     statistics: RenderStatistics, table: CountingTable, clock: FakeClock
 ) -> None:
     for number in range(100):
-        statistics.learn(replace(A_JOB, id=f"vid_{number}"))
+        statistics.learn(A_JOB._replace(id=f"vid_{number}"))
         clock.advance(0.1)
     assert 9 <= table.writes <= 10
 
@@ -158,8 +158,8 @@ def test_of_two_that_write_at_once_one_counts_and_none_is_lost_or_doubled(
     statistics: RenderStatistics, table: CountingTable, clock: FakeClock
 ) -> None:
     learn(statistics, clock, 5)
-    table.before_write = lambda: statistics.learn(replace(A_JOB, id="vid_faster"))
-    statistics.learn(replace(A_JOB, id="vid_slower"))
+    table.before_write = lambda: statistics.learn(A_JOB._replace(id="vid_faster"))
+    statistics.learn(A_JOB._replace(id="vid_slower"))
     item = untyped(table.items[KEY])
     assert item["last_jobs"][-1] == "vid_faster"
     assert counted(table) == pytest.approx(6, rel=0.01)
@@ -168,13 +168,13 @@ def test_of_two_that_write_at_once_one_counts_and_none_is_lost_or_doubled(
 def test_the_very_first_two_at_once_do_not_overwrite_each_other(
     statistics: RenderStatistics, table: CountingTable
 ) -> None:
-    table.before_write = lambda: statistics.learn(replace(A_JOB, id="vid_faster"))
-    statistics.learn(replace(A_JOB, id="vid_slower"))
+    table.before_write = lambda: statistics.learn(A_JOB._replace(id="vid_faster"))
+    statistics.learn(A_JOB._replace(id="vid_slower"))
     assert untyped(table.items[KEY])["last_jobs"] == ["vid_faster"]
 
 
 def test_a_job_whose_end_nobody_saw_costs_nothing(statistics: RenderStatistics, table: CountingTable) -> None:
-    statistics.learn(replace(A_JOB, end_seen=None))
+    statistics.learn(A_JOB._replace(end_seen=None))
     assert (table.reads, table.writes) == (0, 0)
 
 
@@ -238,4 +238,4 @@ def test_a_clock_that_was_ahead_does_not_stop_the_counting(
 
 
 def test_a_request_of_another_shape_is_polled_by_the_documented_duration(statistics: RenderStatistics) -> None:
-    assert statistics.schedule(replace(A_JOB, request={})).wait_seconds(0, FAR) <= 15
+    assert statistics.schedule(A_JOB._replace(request={})).wait_seconds(0, FAR) <= 15

@@ -1,6 +1,5 @@
 """What a job is booked with: never less than what the provider may bill."""
 
-from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
@@ -16,7 +15,7 @@ ESTIMATE = JOB.estimate_usd
 
 def job(*states: AttemptState, **changes: Any) -> Job:
     attempts = tuple(Attempt(number, state, "t") for number, state in enumerate(states, start=1))
-    return replace(JOB, attempts=attempts, **changes)
+    return JOB._replace(attempts=attempts, **changes)
 
 
 def result(cost: object) -> dict[str, Any]:

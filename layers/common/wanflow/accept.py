@@ -4,8 +4,7 @@ import hashlib
 import json
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from wanflow import metrics
 from wanflow.budget import Budget
@@ -27,8 +26,7 @@ from wanflow.validation import RequestWarning, ValidRequest, billed_parameters, 
 logger = logging.getLogger("wanflow")
 
 
-@dataclass(frozen=True, slots=True)
-class Accepted:
+class Accepted(NamedTuple):
     """A job, and whether this call made it (else it is the original one of a repeated key)."""
 
     job: Job

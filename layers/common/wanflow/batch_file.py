@@ -9,8 +9,7 @@ CSV columns (a header line names them; an empty cell is an absent field):
 import csv
 import io
 from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from wanflow.errors import InvalidRequest, Violation
 from wanflow.json_text import parse_json
@@ -31,8 +30,7 @@ _BOOLEANS = {"true": True, "false": False}
 csv.field_size_limit(2**31 - 1)
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
+class Row(NamedTuple):
     """One row: its number in the file (JSON lines: the line; CSV: 1 is the first after the header), and its request
     or what is wrong with it."""
 

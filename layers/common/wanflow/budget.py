@@ -6,10 +6,9 @@ reserved together, in US dollars. DynamoDB conditions cannot add, so the limit i
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from wanflow import aws
 from wanflow.clock import Clock, to_text
@@ -22,8 +21,7 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb.client import DynamoDBClient
 
 
-@dataclass(frozen=True, slots=True)
-class Limits:
+class Limits(NamedTuple):
     """US dollars; 0 = no limit. A day is a day of UTC."""
 
     per_job: Decimal = Decimal(0)

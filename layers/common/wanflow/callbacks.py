@@ -2,7 +2,7 @@
 
 import ipaddress
 import re
-from dataclasses import dataclass
+from typing import NamedTuple
 from urllib.parse import SplitResult, urlsplit
 
 MAX_CALLBACK_CHARACTERS = 2048
@@ -17,8 +17,7 @@ class BadCallback(ValueError):
     """The text is no URL that we may POST to; the message is the broken rule and holds nothing of the URL."""
 
 
-@dataclass(frozen=True, slots=True)
-class CallbackRule:
+class CallbackRule(NamedTuple):
     """What a callback URL must be: https to a public host; loopback, by http too, only where `loopback` says so.
 
     `loopback` is true for a stack whose own Wan API is on loopback: the local stack, which nobody else can call.

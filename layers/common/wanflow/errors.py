@@ -1,3 +1,5 @@
+from typing import NamedTuple
+
 """Our errors. Class names that Step Functions sees are the contract with `ErrorEquals` in the workflow.
 
     WanflowError
@@ -15,11 +17,8 @@
 The errors of the Wan API have a tree of their own in `wan_client`; HTTP statuses are chosen in `api` alone.
 """
 
-from dataclasses import dataclass
 
-
-@dataclass(frozen=True, slots=True)
-class Violation:
+class Violation(NamedTuple):
     """One broken rule: `field` is a path (`input.reference_urls[2]`), `code` the Wan code or `invalid_request`."""
 
     field: str
@@ -30,8 +29,7 @@ class Violation:
         return {"field": self.field, "code": self.code, "message": self.message}
 
 
-@dataclass(frozen=True, slots=True)
-class ErrorInfo:
+class ErrorInfo(NamedTuple):
     """What a caller is told of a failure: a provider's code (digits) or one of our words, and a sentence."""
 
     code: str

@@ -5,9 +5,8 @@ One item, `pk` = `control`, `sk` = `submits`: `paused` (the switch), `failures` 
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from wanflow import aws, metrics
 from wanflow.clock import Clock, after, to_text
@@ -22,8 +21,7 @@ FIRST_BLOCK_SECONDS = 60
 LONGEST_BLOCK_SECONDS = 900
 
 
-@dataclass(frozen=True, slots=True)
-class GateState:
+class GateState(NamedTuple):
     """What the control item says, and the threshold that it is read with (0: no breaker)."""
 
     paused: bool = False

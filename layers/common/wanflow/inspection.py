@@ -5,7 +5,7 @@ Foreign http(s) references go to the provider unfetched.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from wanflow.errors import InvalidRequest, NotFound, Violation
 from wanflow.files import Files
@@ -32,8 +32,7 @@ _FORMATS: dict[Kind, str] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class _Looked:
+class _Looked(NamedTuple):
     """What one reference was found to be, and the rules that it breaks."""
 
     violations: tuple[Violation, ...] = ()

@@ -7,9 +7,8 @@ then never make a write fail.
 """
 
 import json
-from dataclasses import dataclass, field
 from decimal import Decimal
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from wanflow.errors import ErrorInfo
 
@@ -20,8 +19,7 @@ FINAL: frozenset[str] = frozenset({"completed", "failed", "canceled"})
 OPEN_SHARDS = 8
 
 
-@dataclass(frozen=True, slots=True)
-class Attempt:
+class Attempt(NamedTuple):
     """One task that we asked for. `tries` counts the POSTs that certainly created nothing before."""
 
     number: int
@@ -32,16 +30,14 @@ class Attempt:
     error: ErrorInfo | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class EndSeen:
+class EndSeen(NamedTuple):
     """What is known of how long a task took: it ran at one poll and was over at the next, seconds after its submit."""
 
     after_seconds: float
     by_seconds: float
 
 
-@dataclass(frozen=True, slots=True)
-class StoredVideo:
+class StoredVideo(NamedTuple):
     """A video in the bucket: its key, its length, its CRC32 as S3 writes it (Base64 of four bytes)."""
 
     key: str
@@ -49,16 +45,14 @@ class StoredVideo:
     crc32: str
 
 
-@dataclass(frozen=True, slots=True)
-class Source:
+class Source(NamedTuple):
     """Where a job came from: the API, or an object under inbox/ whose verdict goes to `verdict_key`."""
 
     kind: Literal["api", "s3"]
     verdict_key: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Reservation:
+class Reservation(NamedTuple):
     """What a job holds of the daily budget: the day (UTC, `2026-11-23`), the scopes, US dollars."""
 
     day: str
@@ -66,8 +60,7 @@ class Reservation:
     usd: Decimal
 
 
-@dataclass(frozen=True, slots=True)
-class Job:
+class Job(NamedTuple):
     """Everything that is remembered of a job. Times are ISO 8601 text in UTC, money is Decimal US dollars.
 
     `failure` is the reason for which the job will end, noted by the step that found it; `error` is what it ended with.
@@ -85,7 +78,7 @@ class Job:
     request: dict[str, Any]
     estimate_usd: Decimal
     source: Source
-    metadata: dict[str, str] = field(default_factory=dict)
+    metadata: dict[str, str]
     callback_url: str | None = None
     warnings: tuple[dict[str, str], ...] = ()
     attempts: tuple[Attempt, ...] = ()

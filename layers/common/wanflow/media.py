@@ -7,8 +7,7 @@ runs on a stranger's bytes. The libraries (imagesize, tinytag) are imported when
 import re
 import struct
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from typing import BinaryIO, cast
+from typing import BinaryIO, NamedTuple, cast
 
 from wanflow.ranged import RangedFile, TooScattered
 from wanflow.references import Kind
@@ -58,8 +57,7 @@ class UnreadableMedia(Exception):
     """The content is of no format that Wan takes, or its headers are broken; the message names what it is: `a GIF`."""
 
 
-@dataclass(frozen=True, slots=True)
-class MediaFacts:
+class MediaFacts(NamedTuple):
     """What the headers say.
 
     `format` is JPEG, PNG, WEBP, BMP, MP4, MOV, WAV or MP3. `width` and `height` are pixels as stored, 0 for sound and

@@ -7,9 +7,8 @@ values is a metric that CloudWatch bills, so ids, owners and the provider's own 
 
 import logging
 import os
-from dataclasses import dataclass
 from decimal import Decimal
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from aws_lambda_powertools.metrics import single_metric
 
@@ -18,8 +17,7 @@ logger = logging.getLogger("wanflow")
 NAMESPACE = "Wanflow"
 
 
-@dataclass(frozen=True, slots=True)
-class Metric:
+class Metric(NamedTuple):
     """`unit` is CloudWatch's ("None" for US dollars); `dimension` is the one beside `service`, if any."""
 
     name: str

@@ -1,7 +1,6 @@
 """The Wan page's rules on `parameters`, each as a check, as words and as JSON Schema: one source for all three."""
 
-from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from wanflow.pricing import TIER_OF_SIZE
 
@@ -24,8 +23,7 @@ class Rule(Protocol):
         """The rule as JSON Schema, without its default."""
 
 
-@dataclass(frozen=True, slots=True)
-class Choice:
+class Choice(NamedTuple):
     """One of a few texts."""
 
     options: tuple[str, ...]
@@ -44,8 +42,7 @@ class Choice:
         return {"type": "string", "enum": list(self.options)}
 
 
-@dataclass(frozen=True, slots=True)
-class Range:
+class Range(NamedTuple):
     """A whole number; `5.0`, `"5"` and `true` are none."""
 
     low: int
@@ -63,8 +60,7 @@ class Range:
         return {"type": "integer", "minimum": self.low, "maximum": self.high}
 
 
-@dataclass(frozen=True, slots=True)
-class Flag:
+class Flag(NamedTuple):
     """A boolean; `"true"` and `1` are none."""
 
     default: bool

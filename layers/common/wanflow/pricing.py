@@ -1,8 +1,7 @@
 """What a video costs: the unit price of its resolution tier times its seconds (Wan page, `size` and `duration`)."""
 
-from dataclasses import dataclass
 from decimal import Decimal
-from typing import Literal
+from typing import Literal, NamedTuple
 
 Tier = Literal["720P", "1080P"]
 
@@ -21,8 +20,7 @@ TIER_OF_SIZE: dict[str, Tier] = {
 """The ten sizes of the Wan page, `width*height`, and the tier that each is billed as."""
 
 
-@dataclass(frozen=True, slots=True)
-class Prices:
+class Prices(NamedTuple):
     """US dollars for one second of video."""
 
     price_720p: Decimal

@@ -6,7 +6,6 @@ be repeated, so the reconciler itself may die anywhere.
 
 import logging
 from collections import Counter
-from dataclasses import replace
 
 from wanflow import metrics
 from wanflow.clock import Clock, from_text, to_text
@@ -161,7 +160,7 @@ class Reconciler:
         if task.result is not None:
             self._records.task_completed(job.id, task.result)
         elif last is not None:
-            self._records.late_outcome(job.id, replace(last, state="failed", error=task.error))
+            self._records.late_outcome(job.id, last._replace(state="failed", error=task.error))
         return self._records.get(job.id)
 
     def _rescue(self, job: Job, watch_until: str) -> str:

@@ -8,9 +8,8 @@ the record.
 import random
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from wanflow import aws, metrics
 from wanflow.budget import settlement
@@ -54,16 +53,14 @@ MOST_QUERIES = 20
 """Index queries for one page of a list: a rare status is looked for in that many stretches at once."""
 
 
-@dataclass(frozen=True, slots=True)
-class Page:
+class Page(NamedTuple):
     """One page of a list; `next_cursor` is None on the last."""
 
     jobs: list[Job]
     next_cursor: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class OpenJob:
+class OpenJob(NamedTuple):
     """An entry of the index `open_jobs`, which may lag behind the record."""
 
     job_id: str
@@ -212,7 +209,7 @@ class JobRecords:
         last = job.last_attempt
         again = last is not None and last.state == "not_created"
         if again and last is not None:
-            attempt = replace(last, state="submitting", started_at=now, error=None)
+            attempt = last._replace(state="submitting", started_at=now, error=None)
             condition = f"size(attempts) = :count AND attempts[{last.number - 1}].#state = :not_created"
         else:
             attempt = Attempt(len(job.attempts) + 1, "submitting", now)
@@ -232,7 +229,7 @@ class JobRecords:
     def task_submitted(self, job_id: str, attempt: Attempt, task_id: str, deadline_seconds: int) -> None:
         """Note the task's id; the deadline counts from now."""
         now = self._clock()
-        submitted = replace(attempt, state="submitted", task_id=task_id)
+        submitted = attempt._replace(state="submitted", task_id=task_id)
         self._move_attempt(
             job_id,
             submitted,

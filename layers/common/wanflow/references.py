@@ -4,8 +4,7 @@ import base64
 import binascii
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 from urllib.parse import urlsplit
 
 Kind = Literal["image", "video", "audio"]
@@ -43,8 +42,7 @@ class BadReference(ValueError):
     """The text is no reference that the provider takes; the message is the broken rule."""
 
 
-@dataclass(frozen=True, slots=True)
-class Reference:
+class Reference(NamedTuple):
     """A reference in good form. `content` holds the decoded bytes of a `data:` URL, else it is None."""
 
     url: str
@@ -53,8 +51,7 @@ class Reference:
     content: bytes | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class OwnFiles:
+class OwnFiles(NamedTuple):
     """The objects that one owner may name as `s3://…`: the stack's bucket, the owner's own prefixes.
 
     `prefixes` may be a function, called only for a request that names an object.

@@ -9,10 +9,9 @@ fails for it, waits beyond its deadline for it, or costs more than some polls.
 import json
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from wanflow import aws
 from wanflow.clock import Clock, from_text, to_text
@@ -36,8 +35,7 @@ _REMEMBERED_IDS = 20
 _NEW_KIND = RenderTimes()
 
 
-@dataclass(frozen=True, slots=True)
-class _Stored:
+class _Stored(NamedTuple):
     """An item. `version` is as it was found, whatever it is, so that a spoiled item can be replaced; None for none."""
 
     times: RenderTimes = _NEW_KIND

@@ -7,10 +7,9 @@ was expected there (one step of expectation-maximization).
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from functools import lru_cache
 from itertools import pairwise
-from typing import Any
+from typing import Any, NamedTuple
 
 from wanflow.pricing import TIER_OF_SIZE
 from wanflow.references import VIDEO_ENDINGS, ending_of
@@ -34,8 +33,7 @@ _BROAD_SHARE = 0.1
 _PASSES_FOR_ONE = 16
 
 
-@dataclass(frozen=True, slots=True)
-class RenderTimes:
+class RenderTimes(NamedTuple):
     """The tasks of one kind that were seen ending: `counts` in each bin; all zero for a new kind."""
 
     counts: tuple[float, ...] = (0.0,) * BINS

@@ -4,28 +4,24 @@ Each class lists what one kind of function needs; the field `table_name` is the 
 parameters of the same names describe the values.
 """
 
-import dataclasses
 import typing
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal, NamedTuple, TypeVar
 
 from wanflow.errors import BadSetting
 
 T = TypeVar("T")
 
 
-@dataclass(frozen=True, slots=True)
-class StoreSettings:
+class StoreSettings(NamedTuple):
     """Where records and objects are. Every function has it."""
 
     table_name: str
     bucket_name: str
 
 
-@dataclass(frozen=True, slots=True)
-class AcceptSettings:
+class AcceptSettings(NamedTuple):
     """What accepting a job needs: US dollars a second of video, budgets (0: off).
 
     The Wan API's root tells a local stack, whose callbacks may lead to loopback.
@@ -39,8 +35,7 @@ class AcceptSettings:
     wan_api_base_url: str
 
 
-@dataclass(frozen=True, slots=True)
-class ApiSettings:
+class ApiSettings(NamedTuple):
     """What answering callers needs: days that videos are kept, and the origins of the web pages that may call.
 
     An origin is such as `https://app.example.com`; `*` for any, () for none.
@@ -50,66 +45,57 @@ class ApiSettings:
     result_retention_days: int
 
 
-@dataclass(frozen=True, slots=True)
-class ConsoleSettings:
+class ConsoleSettings(NamedTuple):
     """What serving the console needs: the origins of the bucket, which its page may talk with."""
 
     bucket_origins: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class ExecutionSettings:
+class ExecutionSettings(NamedTuple):
     """What starting, stopping and looking at executions needs. Never in a function that the workflow calls."""
 
     state_machine_arn: str
 
 
-@dataclass(frozen=True, slots=True)
-class BatchSettings:
+class BatchSettings(NamedTuple):
     """What starting a batch needs: the map's workflow, and how many rows are under way at once."""
 
     batch_state_machine_arn: str
     batch_concurrency: int
 
 
-@dataclass(frozen=True, slots=True)
-class GateSettings:
+class GateSettings(NamedTuple):
     """What judging whether tasks may be submitted needs."""
 
     pause_after_failures: int
 
 
-@dataclass(frozen=True, slots=True)
-class SlotSettings:
+class SlotSettings(NamedTuple):
     """What handing slots out needs."""
 
     max_concurrent_tasks: int
     job_deadline_seconds: int
 
 
-@dataclass(frozen=True, slots=True)
-class ReconcileSettings:
+class ReconcileSettings(NamedTuple):
     """What measuring the day's spending needs beside all else that the reconciler has."""
 
     daily_budget_usd: Decimal
 
 
-@dataclass(frozen=True, slots=True)
-class PollSettings:
+class PollSettings(NamedTuple):
     """What the poll schedule needs: the documented median, in seconds."""
 
     typical_render_seconds: int
 
 
-@dataclass(frozen=True, slots=True)
-class CallbackSettings:
+class CallbackSettings(NamedTuple):
     """What handing webhooks over needs."""
 
     webhook_queue_url: str
 
 
-@dataclass(frozen=True, slots=True)
-class WebhookSettings:
+class WebhookSettings(NamedTuple):
     """What delivering webhooks needs."""
 
     webhook_queue_url: str
@@ -118,8 +104,7 @@ class WebhookSettings:
     wan_api_base_url: str
 
 
-@dataclass(frozen=True, slots=True)
-class WanSettings:
+class WanSettings(NamedTuple):
     """What talking to the provider needs."""
 
     wan_api_base_url: str
@@ -139,17 +124,16 @@ def load(kind: type[T], environ: Mapping[str, str]) -> T:
     Raises:
         BadSetting: names every variable that is missing or wrong, and the rule; never its value.
     """
-    hints = typing.get_type_hints(kind)
     values: dict[str, Any] = {}
     faults: list[str] = []
-    for field in dataclasses.fields(typing.cast(Any, kind)):
-        name = field.name.upper()
+    for field, hint in typing.get_type_hints(kind).items():
+        name = field.upper()
         try:
-            values[field.name] = _parse(hints[field.name], environ[name])
+            values[field] = _parse(hint, environ[name])
         except KeyError:
             faults.append(f"{name} is not set")
         except (ValueError, InvalidOperation):
-            faults.append(f"{name} must be {_wanted(hints[field.name])}")
+            faults.append(f"{name} must be {_wanted(hint)}")
     if faults:
         raise BadSetting("; ".join(faults))
     return kind(**values)

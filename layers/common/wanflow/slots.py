@@ -14,10 +14,9 @@ ticket whose job already has a lease, which `repair` delivers again.
 import logging
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass
 from datetime import datetime
 from itertools import islice
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from wanflow import aws
 from wanflow.clock import Clock, after, to_text
@@ -43,8 +42,7 @@ _TICKETS_READ = 25
 _TOKEN_OVER = frozenset({"TaskTimedOut", "TaskDoesNotExist", "InvalidToken"})
 
 
-@dataclass(frozen=True, slots=True)
-class Ticket:
+class Ticket(NamedTuple):
     """A job that waits for a slot. `place` orders the lane; `polls` travels on with the job."""
 
     lane: Lane

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from wanflow.callbacks import PUBLIC_ONLY, BadCallback, CallbackRule
 from wanflow.errors import InvalidRequest, Violation
@@ -30,8 +30,7 @@ class RequestWarning(Violation):
     """Something that is allowed and that the caller will likely not want: told as a violation is, but never refused."""
 
 
-@dataclass(frozen=True, slots=True)
-class ValidRequest:
+class ValidRequest(NamedTuple):
     """A request that the provider takes, defaults filled in.
 
     `wan` is {`model`, `input`, `parameters`} as it will be sent, but with `data:` and `s3://` references still in it;
@@ -58,8 +57,7 @@ Placed = tuple[str, Reference]
 """A reference and the field that it stands in."""
 
 
-@dataclass(frozen=True, slots=True)
-class Checked:
+class Checked(NamedTuple):
     """A request's body held against every rule that its text can break.
 
     `violations` are in the order of the Wan page; without any, `request` is the request. `references` are those that

@@ -18,10 +18,9 @@ What is known and what is not is decided here and nowhere else (wan_api.md, Mone
 import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from decimal import Decimal
 from http import HTTPStatus
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal, NamedTuple, TypeVar
 from urllib.parse import quote, urlsplit
 
 import requests
@@ -116,14 +115,12 @@ class Unauthorized(Exception):
     """HTTP 401: the key was refused. Never leaves this module."""
 
 
-@dataclass(frozen=True, slots=True)
-class SubmittedTask:
+class SubmittedTask(NamedTuple):
     task_id: str
     status: str
 
 
-@dataclass(frozen=True, slots=True)
-class WanTask:
+class WanTask(NamedTuple):
     """What a poll told: `running`, `completed` with `result`, or `failed` with `error`.
 
     `result` is {`output`, `usage`, `metadata`} as the provider sent it, numbers as Decimal.
@@ -135,8 +132,7 @@ class WanTask:
     error: ErrorInfo | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class ResultBody:
+class ResultBody(NamedTuple):
     """An opened video: its bytes as they come, and the length that the CDN announced (None: it did not).
 
     `chunks` raises DownloadFailed when the CDN cuts or stalls.
@@ -146,8 +142,7 @@ class ResultBody:
     announced_bytes: int | None
 
 
-@dataclass(frozen=True, slots=True)
-class Timeouts:
+class Timeouts(NamedTuple):
     """Seconds: to connect, and between two pieces of the answer."""
 
     connect_seconds: float = 5
@@ -305,8 +300,7 @@ class WanClient:
 _NO_KEY = "the provider refused the API key (HTTP 401); put the right one into the secret"
 
 
-@dataclass(frozen=True, slots=True)
-class _Answer:
+class _Answer(NamedTuple):
     """An answer of the provider, read whole: `body` is None when it is no JSON object."""
 
     http_status: int

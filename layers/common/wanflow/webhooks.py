@@ -12,11 +12,10 @@ is moved back from the dead letters has a new day.
 import json
 import logging
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from datetime import datetime
 from http import HTTPStatus
 from math import ceil
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 from urllib.parse import urlsplit
 
 import requests
@@ -51,8 +50,7 @@ WHOLE_TRY_SECONDS = 25
 _USER_AGENT = "Wanflow-Webhooks/1"
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(NamedTuple):
     """How one try went; `note` tells it in words that hold no URL.
 
     `gone`: the receiver wants no more (HTTP 410). `hopeless`: the URL may not be called, now or ever.

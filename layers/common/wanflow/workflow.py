@@ -7,8 +7,7 @@ is written before and after each side effect, never only after it.
 import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from wanflow import metrics
 from wanflow.clock import Clock, from_text
@@ -49,8 +48,7 @@ _THROTTLE_CAP_SECONDS = 300
 _RESUBMIT_BASE_SECONDS = 5
 
 
-@dataclass(frozen=True, slots=True)
-class Step:
+class Step(NamedTuple):
     """A state's answer: what comes next and after how many seconds. It is all the state data there is."""
 
     job_id: str
@@ -67,8 +65,7 @@ class Step:
         }
 
 
-@dataclass(frozen=True, slots=True)
-class Rules:
+class Rules(NamedTuple):
     """The template's parameters of the same names."""
 
     job_deadline_seconds: int
@@ -171,7 +168,7 @@ class Workflow:
         # Logged before it is written: should the write be lost, this line still tells the paid task's id.
         logger.info("task submitted", extra={"job_id": job.id, "task_id": task.task_id, "attempt": attempt.number})
         deadline = self._rules.job_deadline_seconds
-        submitted = replace(attempt, state="submitted", task_id=task.task_id)
+        submitted = attempt._replace(state="submitted", task_id=task.task_id)
         with self._noting_late(job, submitted):
             self._records.task_submitted(job.id, attempt, task.task_id, deadline)
         self._note_provider_is_well(gate)
@@ -207,8 +204,8 @@ class Workflow:
         metrics.record(metrics.SUBMIT_ERRORS, label=error.info.code)
         logger.warning("task not created", extra=_facts(job, error.info, attempt=attempt.number, tries=attempt.tries))
         if error.info.code in GENERATION_FAILED_CODES:
-            return self._generation_failed(job, replace(attempt, state="failed", error=error.info), polls)
-        ended = replace(attempt, state="not_created", tries=attempt.tries + 1, error=error.info)
+            return self._generation_failed(job, attempt._replace(state="failed", error=error.info), polls)
+        ended = attempt._replace(state="not_created", tries=attempt.tries + 1, error=error.info)
         failure = self._reason_to_give_up(job, ended, error)
         with self._noting_late(job, ended):
             self._records.attempt_ended(job.id, ended, failure)
@@ -232,7 +229,7 @@ class Workflow:
         metrics.record(metrics.SUBMIT_ERRORS, label=cause.code)
         metrics.record(metrics.UNKNOWN_OUTCOMES)
         logger.error("submit outcome unknown", extra=_facts(job, cause, attempt=attempt.number))
-        ended = replace(attempt, state="unknown", error=cause)
+        ended = attempt._replace(state="unknown", error=cause)
         message = (
             f"attempt {attempt.number} was sent at {attempt.started_at} and nobody can know whether it created a task: "
             f"{cause.message}. It was not sent again, because that may pay twice"
@@ -277,10 +274,10 @@ class Workflow:
             return Step(job.id, "store", polls=polls)
         if task.state == "failed" and task.error is not None:
             if task.error.code in GENERATION_FAILED_CODES:
-                failed = replace(attempt, state="failed", error=task.error)
+                failed = attempt._replace(state="failed", error=task.error)
                 end_seen = self._end_seen(job, waited_seconds)
                 return self._generation_failed(job, failed, polls, was="submitted", end_seen=end_seen)
-            failed = replace(attempt, state="failed", error=task.error)
+            failed = attempt._replace(state="failed", error=task.error)
             end_seen = self._end_seen(job, waited_seconds)
             self._records.attempt_ended(job.id, failed, task.error, was="submitted", end_seen=end_seen)
             return Step(job.id, "finish", polls=polls)
