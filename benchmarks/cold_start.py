@@ -2,13 +2,13 @@
 
     .venv/bin/python -m benchmarks.cold_start [--rounds 7]
 
-The layer is built as `sam build` builds it, with bytecode for this Python where it would have some for Lambda's; the
-libraries of the usual function (usual_function.py: Powertools, pydantic, two clients made at import) have all of
-theirs. Both run in the engine's environment, which has botocore, boto3 and pydantic. A valid request is written and
-started against a stand-in of DynamoDB and Step Functions that answers at once. Every start is a process of its own, the
-kinds take turns, and the figure is the least of the CPU seconds, which other processes disturb least: a cold start
-computes, it does not wait. For comparison: a layer without bytecode, which each start would compile anew, because /opt
-cannot be written.
+The layer is built as `sam build` builds it, with bytecode for this Python where it would have some for Lambda's. The
+usual function (usual_function.py: Powertools, pydantic, two clients made at import) has the same libraries as pip
+installs them, with the bytecode of all. Both run in the engine's environment, which has botocore, boto3 and pydantic. A
+valid request is written and started against a stand-in of DynamoDB and Step Functions that answers at once. Every start
+is a process of its own, the kinds take turns, and the figure is the least of the CPU seconds, which other processes
+disturb least: a cold start computes, it does not wait. For comparison: a layer without bytecode, which each start would
+compile anew, because /opt cannot be written.
 """
 
 from __future__ import annotations
@@ -91,6 +91,13 @@ def build_layer(folder: Path) -> Path:
     return folder / "python"
 
 
+def install_libraries(folder: Path) -> Path:
+    """The layer's libraries whole, as pip installs them."""
+    install = [str(ROOT / ".venv" / "bin" / "uv"), "pip", "install", "--quiet", "--python", str(PYTHON)]
+    subprocess.run([*install, "--target", str(folder), "-r", str(COMMON / "requirements.txt")], check=True)
+    return folder
+
+
 def compiled(layer: Path, place: Path, program: list[str]) -> Path:
     """A copy of the layer with this Python's bytecode, made by a program that takes its folder."""
     copy = Path(shutil.copytree(layer, place))
@@ -114,11 +121,11 @@ def measure(rounds: int) -> tuple[dict[tuple[str, str], float], int]:
     """The least CPU seconds by kind and request, and the bytes of the packed layer."""
     found: dict[tuple[str, str], list[float]] = {}
     with tempfile.TemporaryDirectory() as folder, stand_in() as address:
-        plain = build_layer(Path(folder) / "layer")
+        plain, whole = build_layer(Path(folder) / "layer"), install_libraries(Path(folder) / "whole")
         ready = compiled(plain, Path(folder) / "ours" / "python", [str(COMMON / "compile_layer.py")])
         everything = ["-m", "compileall", "-q", "--invalidation-mode", "unchecked-hash"]
         kinds = {
-            USUAL: (compiled(plain, Path(folder) / "usual", everything), "benchmarks.usual_function"),
+            USUAL: (compiled(whole, Path(folder) / "usual", everything), "benchmarks.usual_function"),
             "serve_api": (ready, "functions.serve_api.app"),
             "serve_api without bytecode": (plain, "functions.serve_api.app"),
         }

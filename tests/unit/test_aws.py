@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -35,6 +36,7 @@ def client_error(code: str, status: int = 400) -> exceptions.ClientError:
         exceptions.EndpointConnectionError(endpoint_url=URL),
         exceptions.ConnectionClosedError(endpoint_url=URL),
         exceptions.SSLError(endpoint_url=URL, error=OSError("handshake")),
+        exceptions.UnseekableStreamError(stream_object="a body that was read"),
     ],
     ids=str,
 )
@@ -96,3 +98,16 @@ def test_links_into_the_bucket_name_its_region(
     files = Files(lambda: client, "a-bucket")
     assert files.link("videos/a.mp4").startswith(host)
     assert files.post_form("uploads/a.png", "image/png", 10, 60)["url"] == host
+
+
+@pytest.mark.parametrize(
+    "make", [aws.dynamodb, aws.s3, aws.stepfunctions, aws.eventbridge, aws.secretsmanager, aws.sqs]
+)
+def test_a_client_is_made_without_a_look_at_which_services_there_are(
+    moto_aws: None, monkeypatch: pytest.MonkeyPatch, make: Callable[[], Any]
+) -> None:
+    def look(*_: object) -> None:
+        raise AssertionError("the folders of all services were listed")
+
+    monkeypatch.setattr("botocore.loaders.Loader.list_available_services", look)
+    assert make().meta.service_model.service_name in aws.session().get_available_services()
