@@ -17,11 +17,11 @@ import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import Any
 
+from benchmarks.descendants import descendants
 from benchmarks.results import ROOT, Row, command, save
 from local import references
 from local.demo import connect
@@ -127,23 +127,12 @@ def watched_memory(done: Round) -> Iterator[None]:
 
 
 def resident_megabytes() -> float:
-    """Of all descendants of this process: the engine, its function processes, the mock."""
-    parents, pages = {}, {}
-    for folder in Path("/proc").glob("[0-9]*"):
-        try:
-            stat = (folder / "stat").read_text(encoding="ascii", errors="replace").rpartition(")")[2].split()
-        except (OSError, IndexError):
-            continue  # no process, or one that has just ended
-        parents[int(folder.name)], pages[int(folder.name)] = int(stat[1]), int(stat[21])
-
-    def is_ours(pid: int) -> bool:
-        while pid in parents:
-            pid = parents[pid]
-            if pid == os.getpid():
-                return True
-        return False
-
-    return sum(pages[pid] for pid in pages if is_ours(pid)) * PAGE_BYTES / 1e6
+    """Of the engine, its function processes and the mock."""
+    pages = 0
+    for process in descendants():
+        with suppress(OSError):  # it has ended
+            pages += int((process / "statm").read_text(encoding="ascii").split()[1])
+    return pages * PAGE_BYTES / 1e6
 
 
 def draw(rounds: list[Round]) -> None:

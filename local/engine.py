@@ -38,6 +38,7 @@ def patch(runtime: Any) -> None:
     engine_patches.read_gateway_responses(api_gateway)
     engine_patches.compress_answers(api_gateway)
     engine_patches.obey_cors_of_buckets(importlib.import_module("ministack.app"), service(".s3"))
+    engine_patches.check_whole_uploads(service(".s3"))
     engine_patches.take_in_what_watches(service(".cloudformation.provisioners"))
     engine_patches.give_parameters_to_sam(
         service(".cloudformation.engine"),

@@ -254,6 +254,33 @@ def obey_cors_of_buckets(application: Any, s3: Any) -> None:
     application._dispatch_service_request = dispatch_and_judge
 
 
+def check_whole_uploads(s3: Any) -> None:
+    """Hold an upload against the checksum of all of it (`FULL_OBJECT`), and keep that: ministack knows `COMPOSITE`."""
+    complete = function_of(s3, "_complete_multipart_upload")
+    checksum_of = function_of(s3, "_compute_s3_checksum")
+    refuse = function_of(s3, "_error")
+    parameter = function_of(s3, "_qp")
+    bucket_of = function_of(s3, "_ensure_bucket")
+
+    def complete_checked(bucket: str, key: str, body: bytes, query: Any, headers: Any = None) -> Any:
+        told = dict(headers or {})
+        upload_id = parameter(query, "uploadId")
+        if told.pop("x-amz-checksum-type", "") != "FULL_OBJECT" or upload_id not in s3._multipart_uploads:
+            return complete(bucket, key, body, query, headers)
+        upload = s3._multipart_uploads[upload_id]
+        algorithm: str = upload["checksum_algorithm"]
+        checksum = checksum_of(algorithm, b"".join(part["body"] for _, part in sorted(upload["parts"].items())))
+        if told.pop(f"x-amz-checksum-{algorithm.lower()}", checksum) != checksum:
+            return refuse("BadDigest", f"The {algorithm} is not that of the object.", 400, f"/{bucket}/{key}")
+        answer = complete(bucket, key, body, query, told)
+        if answer[0] == 200:
+            kept = {"checksums": {algorithm: checksum}, "checksum_type": "FULL_OBJECT"}
+            bucket_of(bucket)["objects"][key].update(kept)
+        return answer
+
+    s3._complete_multipart_upload = complete_checked
+
+
 def obey_max_concurrency_path(workflows: Any) -> None:
     """Let a Distributed Map run as many items at once as `MaxConcurrencyPath` says; ministack runs 64 anyway."""
     run = function_of(workflows, "_run_distributed_map")

@@ -54,6 +54,7 @@ def test_an_ordinary_answer_stays_what_it_is() -> None:
     "patch",
     [
         lambda: engine_patches.cap_workers(nameless(), 2, Path()),
+        lambda: engine_patches.check_whole_uploads(nameless()),
         lambda: engine_patches.fail_sleepers(nameless()),
         lambda: engine_patches.move_dead_letters(nameless()),
         lambda: engine_patches.name_the_api_key(nameless()),
