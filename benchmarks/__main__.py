@@ -19,6 +19,7 @@ BENCHMARKS = (
     "polling",
     "job_cost",
     "load",
+    "function_memory",
     "mock_server",
     "mock_video",
     "demo",
