@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import heapq
 import math
-from dataclasses import dataclass
 from random import Random
+from typing import NamedTuple
 
 from .rules import Parameters
 from .settings import Settings
@@ -17,8 +17,7 @@ _AVERAGE_SECONDS = 5
 _AVERAGE_PIXELS = 1280 * 720
 
 
-@dataclass(frozen=True, slots=True)
-class Schedule:
+class Schedule(NamedTuple):
     """The virtual moments (seconds since the epoch) at which a task starts rendering and ends."""
 
     starts_at: float
