@@ -11,7 +11,7 @@ import binascii
 import json
 import re
 from collections.abc import Container, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from typing import Any, NoReturn
 
 from .directives import Fault, directives_in
@@ -75,9 +75,8 @@ DEFAULT_PARAMETERS = Parameters()
 
 @dataclass(slots=True)
 class Reference:
-    """One member of `reference_urls`: `kind` is image or video by name or MIME type, `data` a data URI's content."""
+    """One member of `reference_urls`; `data` is a data URI's content."""
 
-    kind: str
     url: str
     data: bytes | None = None
 
@@ -263,13 +262,13 @@ def _reference(member: str, kind: str) -> Reference:
     if not kind:
         raise ValueError("no http(s) URL with a host and no data URI, or neither an image nor a video")
     if member[0] in "hH":
-        return Reference(kind, member)
+        return Reference(member)
     content = member.index(",") + 1
-    return Reference(kind, f"{member[:content]}…", _decoded(member[content:]))
+    return Reference(f"{member[:content]}…", _decoded(member[content:]))
 
 
 def _kind(member: object) -> str:
-    """image, video, or nothing for what is no valid reference."""
+    """image or video by name or MIME type, or nothing for what is no valid reference."""
     if not isinstance(member, str):
         return ""
     ending = url_ending(member)
@@ -333,12 +332,14 @@ _PARAMETER_RULES: dict[str, tuple[type, Container[Any], str]] = {
 }
 """The exact type (a bool is no integer, 5.0 neither), the values, and both in words."""
 
+_DEFAULTS = asdict(DEFAULT_PARAMETERS)
+
 
 def _parameters(given: object, wrong: _Complaints) -> Parameters:
     if not isinstance(given, dict):
         wrong.add("parameters must be an object")
         return DEFAULT_PARAMETERS
-    known = {}
+    known = _DEFAULTS.copy()
     for name, value in given.items():
         rule = _PARAMETER_RULES.get(name)
         if rule is None:
@@ -347,4 +348,4 @@ def _parameters(given: object, wrong: _Complaints) -> Parameters:
         if type(value) is not exact_type or value not in values:
             wrong.add(f"parameters.{name} must be {meaning}")
         known[name] = value
-    return Parameters(**known) if known else DEFAULT_PARAMETERS
+    return Parameters(*known.values())

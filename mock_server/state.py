@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from decimal import Decimal
 from random import Random
-from typing import TYPE_CHECKING, ParamSpec, Protocol, TypeVar
+from typing import TYPE_CHECKING, Protocol, TypeVar, TypeVarTuple
 
 from .clock import VirtualClock
 from .errors import RefusalError, TooManyRequestsError, UnauthorizedError
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 MOST_RETRY_AFTER_SECONDS = 30.0
 
-Given = ParamSpec("Given")
+Given = TypeVarTuple("Given")
 Produced = TypeVar("Produced", bound=Answer)
 
 
@@ -128,12 +128,10 @@ class LateRenderer:
         return self._renderer.render(clip)
 
 
-def recorded(
-    entry: Entry, produce: Callable[Given, Produced], *given: Given.args, **named: Given.kwargs
-) -> Produced | Response:
+def recorded(entry: Entry, produce: Callable[[*Given], Produced], *given: *Given) -> Produced | Response:
     """The answer of `produce`, or its refusal, noted in the journal; a deferred answer has yet to be recorded."""
     try:
-        answer: Produced | Response = produce(*given, **named)
+        answer: Produced | Response = produce(*given)
     except RefusalError as refusal:
         entry.error_code = refusal.code
         answer = refusal.as_response()

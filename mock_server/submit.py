@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from functools import partial
 from random import Random
-from typing import NamedTuple
 
 from .answers import PREVENTS_CREATION, spoiled, task_response
 from .directives import SUBMIT, Fault
@@ -21,16 +20,6 @@ BIG_BODY_BYTES = 65_536
 """From here on a body is read off the event loop: a 10 MB data URI takes 100 ms to decode and check."""
 
 _NOTHING_INSPECTED = Inspection()
-
-
-class _Taken(NamedTuple):
-    """A submit that was taken: a task will be created, unless its media refuse it."""
-
-    entry: Entry
-    account: Account
-    faults: tuple[Fault, ...]
-    draft: Draft
-    fault: Fault | None
 
 
 class SubmitRoute:
@@ -67,54 +56,61 @@ class SubmitRoute:
         draft = reading.draft
         if draft is None:
             raise reading.refusal or InvalidRequestError("the request cannot be read")
-        taken = _Taken(entry, account, reading.faults, draft, fault)
-        inspector = self._state.inspector
+        inspector, faults = self._state.inspector, reading.faults
         if inspector.wants(draft):
             return Deferred(
-                partial(inspector.inspect, draft), lambda inspection: recorded(entry, self._finish, taken, inspection)
+                partial(inspector.inspect, draft),
+                lambda found: recorded(entry, self._finish, entry, account, fault, faults, draft, found),
             )
-        return self._finish(taken, _NOTHING_INSPECTED)
+        return self._finish(entry, account, fault, faults, draft, _NOTHING_INSPECTED)
 
     def _strike(self, account: Account, reading: Reading) -> Fault | None:
         book = self._state.faults
+        if not book.may_strike(reading.faults):
+            return None
         strikes = book.submit_strikes(account.name, reading.prompt) if reading.faults else {}
         valid = reading.draft is not None
         return book.strike(
             SUBMIT, reading.prompt, reading.faults, strikes, lambda fault: valid or fault.name in PREVENTS_CREATION
         )
 
-    def _finish(self, taken: _Taken, inspection: Inspection) -> Response:
+    def _finish(
+        self,
+        entry: Entry,
+        account: Account,
+        fault: Fault | None,
+        faults: tuple[Fault, ...],
+        draft: Draft,
+        inspection: Inspection,
+    ) -> Response:
+        """`fault` strikes now, `faults` are all that the prompt asks for."""
         if inspection.refusal is not None:
             raise inspection.refusal
-        self._state.check_running(taken.account)
-        task = self._create(taken, inspection)
-        taken.entry.task_id = task.id
+        self._state.check_running(account)
+        task = self._create(account, faults, draft, inspection)
+        entry.task_id = task.id
         response = task_response(task, QUEUED)
-        return response if taken.fault is None else spoiled(taken.fault, response)
+        return response if fault is None else spoiled(fault, response)
 
-    def _create(self, taken: _Taken, inspection: Inspection) -> Task:
-        state, parameters = self._state, taken.draft.parameters
+    def _create(self, account: Account, faults: tuple[Fault, ...], draft: Draft, inspection: Inspection) -> Task:
+        state, parameters = self._state, draft.parameters
         now = state.clock.now()
-        chosen_seed = state.ids.getrandbits(31)
-        task = Task(
-            id=_new_id(state.ids),
-            account=taken.account,
-            draft=taken.draft,
-            faults=taken.faults,
-            created_at=now,
-            schedule=state.times.schedule(parameters, now),
-            link_token=_new_id(state.ids),
-            seed=chosen_seed if parameters.seed is None else parameters.seed,
-            cost_usd=state.cost(taken.draft.tier, parameters.duration),
-            doom=inspection.doom,
-        )
+        seed = state.ids.getrandbits(31)
+        task_id, link_token = _new_id(state.ids), _new_id(state.ids)
+        schedule = state.times.schedule(parameters, now)
+        if parameters.seed is not None:
+            seed = parameters.seed
+        cost_usd = state.cost(draft.tier, parameters.duration)
+        task = Task(task_id, account, draft, faults, now, schedule, link_token, seed, cost_usd)
         if inspection is not _NOTHING_INSPECTED:
-            self._keep_media(task, inspection)
+            self._take_over(task, inspection)
         state.tasks.add(task)
         return task
 
-    def _keep_media(self, task: Task, inspection: Inspection) -> None:
+    def _take_over(self, task: Task, inspection: Inspection) -> None:
+        """What was found in the media: it goes into the video, or it ends the task."""
         store = self._state.media
+        task.doom = inspection.doom
         for index, (digest, data) in inspection.media.items():
             store.put(digest, data)
             task.digests[index] = digest
