@@ -215,13 +215,13 @@ def _draft(document: Mapping[str, Any], source: Mapping[str, Any]) -> Draft:
 
 
 def _ignored(document: Mapping[str, Any], source: Mapping[str, Any], given: Mapping[str, Any]) -> tuple[str, ...]:
-    known = _PARAMETER_RULES.keys()
-    if document.keys() <= _TOP_FIELDS and source.keys() <= _INPUT_FIELDS and given.keys() <= known:
+    top, inner, parameters = _TOP_FIELDS, _INPUT_FIELDS, _PARAMETER_FIELDS
+    if top.issuperset(document) and inner.issuperset(source) and parameters.issuperset(given):
         return ()
     return (
-        *(name for name in document if name not in _TOP_FIELDS),
-        *(f"input.{name}" for name in source if name not in _INPUT_FIELDS),
-        *(f"parameters.{name}" for name in given if name not in known),
+        *(name for name in document if name not in top),
+        *(f"input.{name}" for name in source if name not in inner),
+        *(f"parameters.{name}" for name in given if name not in parameters),
     )
 
 
@@ -250,19 +250,18 @@ def _all_of(members: list[Any], kinds: list[str], wrong: _Complaints) -> tuple[R
     found: list[Reference] = []
     try:
         for member, kind in zip(members, kinds, strict=True):
-            found.append(_reference(member, kind))
+            is_url = kind and member[0] in "hH"  # of what has a kind, only a URL starts with an h
+            found.append(Reference(member) if is_url else _from_data_uri(member, kind))
     except ValueError as error:
         wrong.add_code(BAD_REFERENCE, f"input.reference_urls[{len(found)}]: {error}")
         return ()
     return tuple(found)
 
 
-def _reference(member: str, kind: str) -> Reference:
-    """Raises ValueError that says why `member` is none; of what has a kind, only a URL starts with an h."""
+def _from_data_uri(member: str, kind: str) -> Reference:
+    """Raises ValueError that says why `member` is no reference at all, or a broken one."""
     if not kind:
         raise ValueError("no http(s) URL with a host and no data URI, or neither an image nor a video")
-    if member[0] in "hH":
-        return Reference(member)
     content = member.index(",") + 1
     return Reference(f"{member[:content]}…", _decoded(member[content:]))
 
@@ -332,6 +331,7 @@ _PARAMETER_RULES: dict[str, tuple[type, Container[Any], str]] = {
 }
 """The exact type (a bool is no integer, 5.0 neither), the values, and both in words."""
 
+_PARAMETER_FIELDS = frozenset(_PARAMETER_RULES)
 _DEFAULTS = asdict(DEFAULT_PARAMETERS)
 
 
