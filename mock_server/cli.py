@@ -16,7 +16,7 @@ from .simulator import Simulator
 
 GARBAGE_THRESHOLDS = (5_000, 1_000, 100)
 """Tasks live long and form no cycles. So what is new is looked through while the processor's cache still holds it, and
-what has survived that hardly ever: the usual thresholds would cost a fifth of the speed."""
+what has survived that hardly ever: the usual thresholds would cost a sixth of the speed."""
 
 _ABOUT = """\
 A mock of the Wan 2.6 Reference-to-Video API. It validates, renders, fails,
