@@ -65,7 +65,10 @@ class VirtualClock:
 def iso(moment: float) -> str:
     """Seconds since the epoch as `2026-01-31T12:00:00.000Z`."""
     second = math.floor(moment)
-    return f"{_to_the_second(second)}.{int((moment - second) * 1000):03d}Z"
+    return _to_the_second(second) + _MILLISECONDS[int((moment - second) * 1000)]
+
+
+_MILLISECONDS = [f".{number:03}Z" for number in range(1000)]
 
 
 @lru_cache(maxsize=1024)

@@ -74,6 +74,10 @@ class FaultBook:
         """The strikes of a prompt's directives at submit: per key and whole prompt, so that a retry is counted on."""
         return self._submit_strikes.setdefault((account, prompt), {})
 
+    def may_strike(self, faults: tuple[Fault, ...]) -> bool:
+        """Whether it has to be asked at all what strikes a request with these `faults` in its prompt."""
+        return bool(faults or self._scenarios)
+
     def strike(
         self, stage: str, prompt: str, faults: tuple[Fault, ...], strikes: dict[int, int], fits: Fits
     ) -> Fault | None:

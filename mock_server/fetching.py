@@ -44,6 +44,9 @@ class Fetcher:
 
 def is_loopback(url: str) -> bool:
     """Whether the host is this machine, by its name alone: no DNS is asked."""
+    folded = url.casefold()
+    if "localhost" not in folded and "127." not in folded and "[::1]" not in folded:
+        return False  # as most: three searches for a few letters take a third of the pattern's time
     return _LOOPBACK.match(url) is not None
 
 

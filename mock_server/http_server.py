@@ -151,13 +151,15 @@ class Connection(asyncio.BufferedProtocol):
         self._header_bytes += len(name) + len(value)
         if self._header_bytes > MOST_HEADER_BYTES:
             raise InvalidRequestError("the headers are too big")
-        self._headers[name.decode("latin-1").lower()] = value.decode("latin-1")
+        self._headers[_lower(name)] = value.decode("latin-1")
 
     def on_headers_complete(self) -> None:
-        announced = self._headers.get("content-length", "")
+        headers = self._headers
+        announced = headers.get("content-length", "")
         if announced.isdigit() and int(announced) > self._most_body_bytes:
             raise self._too_large()
-        if self._headers.get("expect", "").lower() == "100-continue" and not self._waiting and not self._answering:
+        waits = headers.get("expect", "").lower() == "100-continue"
+        if waits and not self._answering and not self._waiting:
             self._transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
 
     def on_body(self, body: bytes) -> None:
@@ -172,16 +174,21 @@ class Connection(asyncio.BufferedProtocol):
         host = self._headers.get("host", "localhost")
         method = self._parser.get_method().decode("latin-1")
         request = Request(method, path, self._headers, body, query, f"http://{host}")
-        self._waiting.append((request, self._parser.should_keep_alive()))
-        if len(self._waiting) >= MOST_PIPELINED:
-            self._transport.pause_reading()
-        if not self._answering:
-            self._answer_next()
+        keep_alive = self._parser.should_keep_alive()
+        if self._answering or self._waiting or self._closing:
+            self._queue(request, keep_alive)
+        else:
+            self._answer(request, keep_alive)
 
     def _too_large(self) -> BodyTooLargeError:
         return BodyTooLargeError(f"the body may have at most {self._most_body_bytes} bytes")
 
     # --- answering ----------------------------------------------------------------------------------------------------
+
+    def _queue(self, request: Request, keep_alive: bool) -> None:
+        self._waiting.append((request, keep_alive))
+        if len(self._waiting) >= MOST_PIPELINED:
+            self._transport.pause_reading()
 
     def _answer_next(self) -> None:
         """Answer what has come, until one of the answers takes time."""
@@ -189,12 +196,15 @@ class Connection(asyncio.BufferedProtocol):
             request, keep_alive = self._waiting.popleft()
             if len(self._waiting) == MOST_PIPELINED - 1:
                 self._transport.resume_reading()
-            self._answering = True
-            try:
-                answer = self._handle(request)
-            except Exception:
-                answer = _our_mistake()
-            self._deliver(answer, keep_alive)
+            self._answer(request, keep_alive)
+
+    def _answer(self, request: Request, keep_alive: bool) -> None:
+        self._answering = True
+        try:
+            answer = self._handle(request)
+        except Exception:
+            answer = _our_mistake()
+        self._deliver(answer, keep_alive)
 
     def _deliver(self, answer: Answer, keep_alive: bool) -> None:
         if isinstance(answer, Deferred):
@@ -222,8 +232,8 @@ class Connection(asyncio.BufferedProtocol):
 
     def _send(self, response: Response, keep_alive: bool) -> None:
         """Write the answer in one piece; one that lies about its length ends the connection."""
-        honest = response.announced_length is None or not response.body
-        keep_alive = keep_alive and honest
+        if response.announced_length is not None and response.body:
+            keep_alive = False
         self._outgoing += (_head(response, keep_alive), response.body)
         self._server.flush_soon(self)
         self._finish(keep_alive)
@@ -306,6 +316,12 @@ def _our_mistake() -> Response:
     return RefusalError("the mock server made a mistake: see its stderr", status=500).as_response()
 
 
+@lru_cache(maxsize=256)
+def _lower(name: bytes) -> str:
+    """Of a header's name: clients send the same few."""
+    return name.decode("latin-1").lower()
+
+
 def _path_and_query(url: bytes) -> tuple[str, str]:
     """The percent-decoded path and the query as it is; the URL may be absolute, as for a proxy."""
     if not url.startswith(b"/"):
@@ -316,20 +332,18 @@ def _path_and_query(url: bytes) -> tuple[str, str]:
 
 
 def _head(response: Response, keep_alive: bool) -> bytes:
-    start = _start_of_head(response.status, response.headers, keep_alive)
-    if response.status in _BODYLESS:
-        return start + b"\r\n"
     length = len(response.body) if response.announced_length is None else response.announced_length
-    return b"%bContent-Length: %d\r\n\r\n" % (start, length)
+    return _head_of(response.status, response.headers, length, keep_alive)
 
 
-@lru_cache(maxsize=256)
-def _start_of_head(status: int, headers: tuple[tuple[str, str], ...], keep_alive: bool) -> bytes:
-    """Everything but the length: the same few over and over."""
+@lru_cache(maxsize=1024)
+def _head_of(status: int, headers: tuple[tuple[str, str], ...], length: int, keep_alive: bool) -> bytes:
+    """The same few over and over: answers of one kind hardly differ in their length."""
     try:
         reason = HTTPStatus(status).phrase
     except ValueError:
         reason = "Unknown"
-    more = headers if keep_alive else (*headers, ("Connection", "close"))
-    lines = (f"HTTP/1.1 {status} {reason}\r\n", *(f"{name}: {value}\r\n" for name, value in more))
-    return "".join(lines).encode("latin-1", errors="replace")
+    close = () if keep_alive else (("Connection", "close"),)
+    sized = () if status in _BODYLESS else (("Content-Length", str(length)),)
+    lines = (f"{name}: {value}\r\n" for name, value in (*headers, *close, *sized))
+    return f"HTTP/1.1 {status} {reason}\r\n{''.join(lines)}\r\n".encode("latin-1", errors="replace")

@@ -13,7 +13,7 @@ from typing import Any, Generic, TypeVar
 
 T = TypeVar("T")
 
-_ENCODER = json.JSONEncoder(separators=(",", ":"))
+_ENCODER = json.JSONEncoder(separators=(",", ":"), check_circular=False)
 
 JSON_TYPE = ("Content-Type", "application/json")
 HTML_TYPE = ("Content-Type", "text/html; charset=utf-8")
@@ -105,7 +105,12 @@ def json_response(status: int, payload: object, *headers: tuple[str, str]) -> Re
 
 def encode_json(payload: object) -> bytes:
     """Compact JSON. ASCII only, so that even a lone surrogate from a prompt can be sent back."""
-    return _ENCODER.encode(payload).encode()
+    return json_text(payload).encode()
+
+
+def json_text(payload: object) -> str:
+    """The same as text, to be built into more."""
+    return _ENCODER.encode(payload)
 
 
 def settle(answer: Answer) -> Response:

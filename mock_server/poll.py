@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from .answers import spoiled
+from .answers import spoiled, task_response
 from .directives import POLL
 from .errors import NotFoundError, error_body
 from .journal import Entry
-from .messages import Request, Response, json_response
+from .messages import Request, Response
 from .state import State
-from .submit import metadata
 from .tasks import COMPLETED, FAILED, Task, failure_of
 
 
@@ -41,21 +40,19 @@ class PollRoute:
             task.strikes,
             lambda fault: fault.name != "no-output" or status == COMPLETED,
         )
-        if fault is None:
-            return json_response(200, self._payload(request, task, status))
-        entry.fault = fault.spelled
-        if fault.ends_task:
-            state.tasks.fail(task, failure_of(fault.code), entry.at)
-        return spoiled(fault, 200, self._payload(request, task, status))
+        if fault is not None:
+            entry.fault = fault.spelled
+            if fault.ends_task:
+                state.tasks.fail(task, failure_of(fault.code), entry.at)
+        response = task_response(task, status, self._result(request, task, status))
+        return response if fault is None else spoiled(fault, response)
 
-    def _payload(self, request: Request, task: Task, status: str) -> dict[str, Any]:
-        payload: dict[str, Any] = {"id": task.id, "status": status}
+    def _result(self, request: Request, task: Task, status: str) -> dict[str, Any]:
         if status == COMPLETED:
             base = self._state.settings.public_url or request.base_url
             link = f"{base}/videos/{task.link_token}.mp4"
-            payload["output"] = [{"content": [{"type": "video", "url": link}], "jobId": task.id}]
-            payload["usage"] = {"cost": str(task.cost_usd), "discount": 0}
-        elif status == FAILED and task.failure is not None:
-            payload |= error_body(*task.failure)
-        payload["metadata"] = metadata(task)
-        return payload
+            return {
+                "output": [{"content": [{"type": "video", "url": link}], "jobId": task.id}],
+                "usage": {"cost": str(task.cost_usd), "discount": 0},
+            }
+        return error_body(*task.failure) if status == FAILED and task.failure is not None else {}

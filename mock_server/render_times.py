@@ -17,7 +17,7 @@ _AVERAGE_SECONDS = 5
 _AVERAGE_PIXELS = 1280 * 720
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Schedule:
     """The virtual moments (seconds since the epoch) at which a task starts rendering and ends."""
 
@@ -36,9 +36,10 @@ class RenderTimes:
     def schedule(self, parameters: Parameters, now: float) -> Schedule:
         """When a task that was created at `now` starts and ends."""
         seconds = self._seconds(parameters)
-        begins = max(now, heapq.heappop(self._free_at)) if self._free_at else now
-        if self._settings.workers:
-            heapq.heappush(self._free_at, begins + seconds)
+        begins = now
+        if self._free_at:
+            begins = max(now, self._free_at[0])
+            heapq.heapreplace(self._free_at, begins + seconds)
         return Schedule(begins + seconds * QUEUED_SHARE, begins + seconds)
 
     def _seconds(self, parameters: Parameters) -> float:

@@ -11,7 +11,7 @@ import binascii
 import json
 import re
 from collections.abc import Container, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, replace
 from typing import Any, NoReturn
 
 from .directives import Fault, directives_in
@@ -42,12 +42,13 @@ _KIND_OF_TYPE = {
     **dict.fromkeys(("video/mp4", "video/quicktime", "video/mov"), "video"),
 }
 _AUDIO_ENDINGS = frozenset({"wav", "mp3"})
-_CHARACTER = re.compile(r"character([1-9])(?!\d)")
+_UNKNOWN_CHARACTER = [re.compile(rf"character([{given + 1}-9])(?!\d)") for given in range(MAX_REFERENCES + 1)]
+"""The characters of a prompt that have no reference, by the number of references."""
 _DATA_URI = re.compile(r"data:([\w.+-]+/[\w.+-]+)(?:;[\w.+-]+=[\w.+-]+)*;base64,", re.IGNORECASE | re.ASCII)
 _URL = re.compile(
     r"https?://(?:[^/?#@\[\]\x00-\x20\x7f]*@)?"
     r"(?:\[[0-9a-f:.]+\]|[^/?#@:\[\]\\\x00-\x20\x7f]+)(?::(\d{0,5}))?"
-    r"(/[^?#\x00-\x20\x7f]*)?(?:[?#][^\x00-\x20\x7f]*)?",
+    r"((?:/[^?#\x00-\x20\x7f]*)?)(?:[?#][^\x00-\x20\x7f]*)?",
     re.IGNORECASE | re.ASCII,
 )
 """An http(s) URL with a host; groups: port, path. urllib.parse would take ten times as long, and would take a blank."""
@@ -74,9 +75,8 @@ DEFAULT_PARAMETERS = Parameters()
 
 @dataclass(slots=True)
 class Reference:
-    """One member of `reference_urls`: `kind` is image or video by name or MIME type, `data` a data URI's content."""
+    """One member of `reference_urls`; `data` is a data URI's content."""
 
-    kind: str
     url: str
     data: bytes | None = None
 
@@ -105,10 +105,10 @@ class Draft:
         found = []
         if len(self.prompt) > PROMPT_CHARACTERS:
             found.append(f"input.prompt has {len(self.prompt)} characters: cut at {PROMPT_CHARACTERS}")
-        if "character" in self.prompt:
-            given = len(self.references)
-            unknown = {int(number) for number in _CHARACTER.findall(self.prompt) if int(number) > given}
-            found += [f"input.prompt names character{n}, but there are {given} references" for n in sorted(unknown)]
+        given = len(self.references)
+        if unknown := _UNKNOWN_CHARACTER[given].findall(self.prompt):
+            unknown = sorted(set(unknown))
+            found += [f"input.prompt names character{n}, but there are {given} references" for n in unknown]
         if self.ignored_fields:
             found.append(f"unknown fields are ignored: {', '.join(self.ignored_fields)}")
         return found
@@ -124,16 +124,15 @@ class Reading:
     refusal: InvalidRequestError | None = None
 
 
-@dataclass(slots=True)
 class _Complaints:
     """Collects broken rules; the first of the page's own codes decides the answer."""
 
-    fields: list[str] = field(default_factory=list)
+    fields: tuple[str, ...] = ()
     code: str | None = None
     code_message: str = ""
 
     def add(self, message: str) -> None:
-        self.fields.append(message)
+        self.fields += (message,)
 
     def add_code(self, code: str, message: str) -> None:
         self.code, self.code_message = code, message
@@ -166,7 +165,7 @@ def read(body: bytes) -> Reading:
 def parse_json(body: bytes) -> dict[str, Any]:
     """The body as a JSON object; empty, unreadable and every other JSON value is refused."""
     try:
-        document = _DECODER.decode(body.decode())
+        document = _decode(body.decode())
     except (ValueError, RecursionError) as error:
         raise InvalidRequestError(f"the body is not JSON: {error}") from error
     if not isinstance(document, dict):
@@ -179,6 +178,15 @@ def _refuse_constant(name: str) -> NoReturn:
 
 
 _DECODER = json.JSONDecoder(parse_constant=_refuse_constant)
+
+
+def _decode(text: str) -> object:
+    """As `JSONDecoder.decode`, without its two searches for whitespace where none stands around an object."""
+    if text.startswith("{") and text.endswith("}"):
+        document, end = _DECODER.raw_decode(text)
+        if end == len(text):
+            return document
+    return _DECODER.decode(text)
 
 
 def _object(parent: Mapping[str, Any], name: str) -> dict[str, Any]:
@@ -207,17 +215,13 @@ def _draft(document: Mapping[str, Any], source: Mapping[str, Any]) -> Draft:
 
 
 def _ignored(document: Mapping[str, Any], source: Mapping[str, Any], given: Mapping[str, Any]) -> tuple[str, ...]:
-    levels = (
-        ("", document, _TOP_FIELDS),
-        ("input.", source, _INPUT_FIELDS),
-        ("parameters.", given, _PARAMETER_RULES.keys()),
-    )
-    return tuple(
-        f"{prefix}{name}"
-        for prefix, value, known in levels
-        if not value.keys() <= known
-        for name in value
-        if name not in known
+    top, inner, parameters = _TOP_FIELDS, _INPUT_FIELDS, _PARAMETER_FIELDS
+    if top.issuperset(document) and inner.issuperset(source) and parameters.issuperset(given):
+        return ()
+    return (
+        *(name for name in document if name not in top),
+        *(f"input.{name}" for name in source if name not in inner),
+        *(f"parameters.{name}" for name in given if name not in parameters),
     )
 
 
@@ -238,24 +242,32 @@ def _references(value: object, wrong: _Complaints) -> tuple[Reference, ...]:
     elif not 1 <= len(value) <= MAX_REFERENCES:
         wrong.add_code(NOT_AN_ARRAY_OF_1_TO_5, f"input.reference_urls has {len(value)}")
     else:
-        return _decoded(value, kinds, wrong)
+        return _all_of(value, kinds, wrong)
     return ()
 
 
-def _decoded(members: list[Any], kinds: list[str], wrong: _Complaints) -> tuple[Reference, ...]:
-    found = []
-    for index, (member, kind) in enumerate(zip(members, kinds, strict=True)):
-        try:
-            data = _data_of(member, kind)
-        except ValueError as error:
-            wrong.add_code(BAD_REFERENCE, f"input.reference_urls[{index}]: {error}")
-            return ()
-        found.append(Reference(kind, member if data is None else _shortened(member), data))
+def _all_of(members: list[Any], kinds: list[str], wrong: _Complaints) -> tuple[Reference, ...]:
+    found: list[Reference] = []
+    try:
+        for member, kind in zip(members, kinds, strict=True):
+            is_url = kind and member[0] in "hH"  # of what has a kind, only a URL starts with an h
+            found.append(Reference(member) if is_url else _from_data_uri(member, kind))
+    except ValueError as error:
+        wrong.add_code(BAD_REFERENCE, f"input.reference_urls[{len(found)}]: {error}")
+        return ()
     return tuple(found)
 
 
+def _from_data_uri(member: str, kind: str) -> Reference:
+    """Raises ValueError that says why `member` is no reference at all, or a broken one."""
+    if not kind:
+        raise ValueError("no http(s) URL with a host and no data URI, or neither an image nor a video")
+    content = member.index(",") + 1
+    return Reference(f"{member[:content]}…", _decoded(member[content:]))
+
+
 def _kind(member: object) -> str:
-    """image, video, or nothing for what is no valid reference."""
+    """image or video by name or MIME type, or nothing for what is no valid reference."""
     if not isinstance(member, str):
         return ""
     ending = url_ending(member)
@@ -276,27 +288,18 @@ def url_ending(url: str) -> str | None:
     port, path = match.groups()
     if port and int(port) > 65_535:
         return None
-    _, dot, ending = (path or "").rpartition("/")[2].rpartition(".")
-    return (ending.lower() or ".") if dot else ""
+    _, dot, ending = path.rpartition(".")
+    return (ending.lower() or ".") if dot and "/" not in ending else ""
 
 
-def _data_of(member: str, kind: str) -> bytes | None:
-    """The content of a data URI, None for a URL; raises ValueError that says why it is neither."""
-    if not kind:
-        raise ValueError("no http(s) URL with a host and no data URI, or neither an image nor a video")
-    if member[:5].lower() != "data:":
-        return None
+def _decoded(content: str) -> bytes:
     try:
-        data = base64.b64decode(member[member.index(",") + 1 :], validate=True)
+        data = base64.b64decode(content, validate=True)
     except (binascii.Error, ValueError) as error:
         raise ValueError(f"broken base64 ({error})") from error
     if not data:
         raise ValueError("the data URI is empty")
     return data
-
-
-def _shortened(data_uri: str) -> str:
-    return f"{data_uri[: data_uri.index(',') + 1]}…"
 
 
 def _audio_url(source: Mapping[str, Any], wrong: _Complaints) -> str | None:
@@ -328,12 +331,15 @@ _PARAMETER_RULES: dict[str, tuple[type, Container[Any], str]] = {
 }
 """The exact type (a bool is no integer, 5.0 neither), the values, and both in words."""
 
+_PARAMETER_FIELDS = frozenset(_PARAMETER_RULES)
+_DEFAULTS = asdict(DEFAULT_PARAMETERS)
+
 
 def _parameters(given: object, wrong: _Complaints) -> Parameters:
     if not isinstance(given, dict):
         wrong.add("parameters must be an object")
         return DEFAULT_PARAMETERS
-    known = {}
+    known = _DEFAULTS.copy()
     for name, value in given.items():
         rule = _PARAMETER_RULES.get(name)
         if rule is None:
@@ -342,4 +348,4 @@ def _parameters(given: object, wrong: _Complaints) -> Parameters:
         if type(value) is not exact_type or value not in values:
             wrong.add(f"parameters.{name} must be {meaning}")
         known[name] = value
-    return Parameters(**known) if known else DEFAULT_PARAMETERS
+    return Parameters(*known.values())

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import NamedTuple, NoReturn
 
 from .admin import AdminRoutes
 from .clock import VirtualClock
 from .directives import DOWNLOAD, POLL, SUBMIT
 from .download import DownloadRoute
-from .errors import MethodNotAllowedError, NotFoundError, RefusalError
+from .errors import MethodNotAllowedError, NotFoundError
 from .inspection import Inspector
 from .journal import Entry
-from .messages import Answer, Request, Response
+from .messages import Answer, Request
 from .poll import PollRoute
 from .settings import Settings
-from .state import Renderer, State
+from .state import Renderer, State, recorded
 from .submit import SubmitRoute
 
 ADMIN_PREFIX = "/_mock"
@@ -62,16 +62,9 @@ class Simulator:
         if route is None:
             return NotFoundError(f"there is nothing at {request.path[:200]}").as_response()
         entry = state.journal.open(now, route.stage, request.method, request.path)
-        try:
-            if request.method not in route.methods:
-                raise _wrong_method(route.methods)
-            answer = route.answer(request, entry)
-        except RefusalError as refusal:
-            entry.error_code = refusal.code
-            answer = refusal.as_response()
-        if isinstance(answer, Response):
-            entry.status = answer.status or None
-        return answer
+        if request.method not in route.methods:
+            return recorded(entry, _wrong_method, route.methods)
+        return recorded(entry, route.answer, request, entry)
 
     def _find(self, path: str) -> _Route | None:
         if path == self._submit_path:
@@ -93,5 +86,5 @@ def _between(path: str, prefix: str, suffix: str) -> str:
     return "" if "/" in middle else middle
 
 
-def _wrong_method(methods: tuple[str, ...]) -> MethodNotAllowedError:
-    return MethodNotAllowedError(f"allowed: {', '.join(methods)}", headers=(("Allow", ", ".join(methods)),))
+def _wrong_method(methods: tuple[str, ...]) -> NoReturn:
+    raise MethodNotAllowedError(f"allowed: {', '.join(methods)}", headers=(("Allow", ", ".join(methods)),))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from decimal import Decimal
 from random import Random
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, TypeVar, TypeVarTuple
 
 from .clock import VirtualClock
 from .errors import RefusalError, TooManyRequestsError, UnauthorizedError
@@ -16,7 +16,7 @@ from .journal import Entry, Journal
 from .ledger import Account, account_name
 from .limits import RateLimit, real_seconds
 from .media_store import MediaStore
-from .messages import Request, Response
+from .messages import Answer, Request, Response
 from .render_times import RenderTimes
 from .settings import Settings
 from .tasks import TaskBook
@@ -25,6 +25,9 @@ if TYPE_CHECKING:
     from .video import Clip
 
 MOST_RETRY_AFTER_SECONDS = 30.0
+
+Given = TypeVarTuple("Given")
+Produced = TypeVar("Produced", bound=Answer)
 
 
 class Renderer(Protocol):
@@ -66,6 +69,7 @@ class State:
         self.journal = Journal(settings.journal_size)
         self.media = MediaStore()
         self.accounts = {key: Account(account_name(key)) for key in settings.api_keys}
+        self._by_header = {f"Bearer {key}": account for key, account in self.accounts.items()}
         self.submit_rate = RateLimit(settings.submits_per_second, "submits")
         self.query_rate = RateLimit(settings.queries_per_second, "status queries")
 
@@ -75,12 +79,18 @@ class State:
 
     def authorize(self, request: Request, entry: Entry) -> Account:
         """The account that the bearer token stands for (Wan page, Authentication); raises UnauthorizedError."""
-        scheme, _, key = request.headers.get("authorization", "").partition(" ")
+        given = request.headers.get("authorization", "")
+        account = self._by_header.get(given) or self._of_header(given)
+        entry.account = account.name
+        return account
+
+    def _of_header(self, given: str) -> Account:
+        """Of a header that is not spelled in the usual way; raises UnauthorizedError."""
+        scheme, _, key = given.partition(" ")
         account = self.accounts.get(key.strip()) if scheme.lower() == "bearer" else None
         if account is None:
             what = "wrong" if key else "missing"
             raise UnauthorizedError(f"the API key is {what}: send Authorization: Bearer YOUR_API_KEY")
-        entry.account = account.name
         return account
 
     def check_running(self, account: Account) -> None:
@@ -118,12 +128,13 @@ class LateRenderer:
         return self._renderer.render(clip)
 
 
-def recorded(entry: Entry, produce: Callable[[], Response]) -> Response:
-    """The response of `produce`, or its refusal, noted in the journal."""
+def recorded(entry: Entry, produce: Callable[[*Given], Produced], *given: *Given) -> Produced | Response:
+    """The answer of `produce`, or its refusal, noted in the journal; a deferred answer has yet to be recorded."""
     try:
-        response = produce()
+        answer: Produced | Response = produce(*given)
     except RefusalError as refusal:
         entry.error_code = refusal.code
-        response = refusal.as_response()
-    entry.status = response.status or None
-    return response
+        answer = refusal.as_response()
+    if isinstance(answer, Response):
+        entry.status = answer.status or None
+    return answer

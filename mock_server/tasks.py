@@ -7,7 +7,7 @@ queued -> processing -> completed
 from __future__ import annotations
 
 import heapq
-from collections.abc import Callable, Mapping
+from collections import deque
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import NamedTuple
@@ -50,7 +50,7 @@ class Task:
     link_token: str
     seed: int
     cost_usd: Decimal
-    digests: Mapping[int, str]
+    digests: dict[int, str] = field(default_factory=dict)
     audio_digest: str | None = None
     doom: Failure | None = None
     status: str = QUEUED
@@ -66,14 +66,20 @@ class Task:
 
 
 class TaskBook:
-    """All tasks, and the events that are due, in one heap. `reads` > 0 ends a task at its n-th read, not by time."""
+    """All tasks, and what is due. `reads` > 0 ends a task at its n-th read, not by time.
+
+    Ends are drawn, so they wait in a heap. Time never runs backwards, so tasks expire in the order in which they were
+    added and are forgotten in the order in which they ended: two queues.
+    """
 
     def __init__(self, reads: int = 0) -> None:
         self._reads = reads
         self._tasks: dict[str, Task] = {}
         self._by_link: dict[str, Task] = {}
-        self._due: list[tuple[float, int, Callable[[Task, float], None], Task]] = []
-        self._events = 0
+        self._to_end: list[tuple[float, int, Task]] = []
+        self._to_expire: deque[Task] = deque()
+        self._to_forget: deque[tuple[float, Task]] = deque()
+        self._added = 0
 
     def __len__(self) -> int:
         return len(self._tasks)
@@ -88,11 +94,12 @@ class TaskBook:
         self._by_link[task.link_token] = task
         task.account.created += 1
         task.account.running += 1
+        self._added += 1
         if task.doom is not None:
-            self._at(task.schedule.starts_at, self._end_by_itself, task)
+            heapq.heappush(self._to_end, (task.schedule.starts_at, self._added, task))
         elif not self._reads:
-            self._at(task.schedule.ends_at, self._end_by_itself, task)
-        self._at(task.created_at + LIFETIME_SECONDS, self._expire, task)
+            heapq.heappush(self._to_end, (task.schedule.ends_at, self._added, task))
+        self._to_expire.append(task)
 
     def get(self, task_id: str) -> Task | None:
         """The task, unless its id is unknown or has expired."""
@@ -105,9 +112,14 @@ class TaskBook:
 
     def advance(self, now: float) -> None:
         """Let everything happen that is due by `now`."""
-        while self._due and self._due[0][0] <= now:
-            moment, _, happen, task = heapq.heappop(self._due)
-            happen(task, moment)
+        to_end, to_expire, to_forget = self._to_end, self._to_expire, self._to_forget
+        while to_end and to_end[0][0] <= now:
+            moment, _, task = heapq.heappop(to_end)
+            self._end_by_itself(task, moment)
+        while to_expire and to_expire[0].created_at + LIFETIME_SECONDS <= now:
+            self._expire(to_expire.popleft())
+        while to_forget and to_forget[0][0] + LIFETIME_SECONDS <= now:
+            self._forget(to_forget.popleft()[1])
 
     def read(self, task: Task, now: float) -> str:
         """Count one poll, and tell the status that it shows."""
@@ -152,20 +164,16 @@ class TaskBook:
     def _end(self, task: Task, status: str, moment: float) -> None:
         task.status = status
         task.ended_at = moment
-        self._at(moment + LIFETIME_SECONDS, self._forget, task)
+        self._to_forget.append((moment, task))
 
-    def _expire(self, task: Task, _moment: float) -> None:
+    def _expire(self, task: Task) -> None:
         task.expired = True
         task.account.expired += 1
 
-    def _forget(self, task: Task, _moment: float) -> None:
+    def _forget(self, task: Task) -> None:
         """Id and link are both dead: nothing can ask for the task any more."""
         self._tasks.pop(task.id, None)
         self._by_link.pop(task.link_token, None)
-
-    def _at(self, moment: float, happen: Callable[[Task, float], None], task: Task) -> None:
-        self._events += 1
-        heapq.heappush(self._due, (moment, self._events, happen, task))
 
 
 def _failure_asked_for(task: Task) -> Failure | None:

@@ -106,6 +106,21 @@ def test_pipelined_answers_wait_for_a_slow_one(server: RunningMock) -> None:
         assert json.loads(second[2])["created"] == 1
 
 
+def test_what_is_pipelined_behind_a_close_is_not_answered(server: RunningMock) -> None:
+    server.reset()
+    with Line(server) as line:
+        line.send(submit(None, "Connection: close") + submit())
+        assert line.answer()[0] == 200
+        assert line.is_closed()
+    assert server.ledger()["created"] == 1
+
+
+def test_header_names_may_have_any_case(server: RunningMock) -> None:
+    with Line(server) as line:
+        for name in ("authorization", "AUTHORIZATION", "AuthoriZation"):
+            assert line.send(submit().replace("Authorization", name)).answer()[0] == 200
+
+
 def test_many_pipelined_requests_are_all_answered(server: RunningMock) -> None:
     with Line(server) as line:
         line.send(get("/_mock/health") * 500)

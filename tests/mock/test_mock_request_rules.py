@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
@@ -109,6 +110,30 @@ BAD_BODIES = [b"", b"{", b"[]", b'"text"', b"null", b"\xff\xfe", b'{"a": NaN}', 
 def test_a_body_that_is_no_json_object_is_refused(door: Door, body: bytes) -> None:
     outcome = door.call("POST", "/v1/videos", data=body, headers={"Content-Type": "application/json"})
     assert (outcome.status, outcome.code) == (400, "001028099")
+
+
+@pytest.mark.parametrize("behind", ["{}", " {}", "}", ",", " x", "\u00a0", "\x00"])
+def test_what_stands_behind_the_object_is_refused(door: Door, behind: str) -> None:
+    body = json.dumps(request_with()) + behind
+    outcome = door.call("POST", "/v1/videos", data=body.encode(), headers={"Content-Type": "application/json"})
+    assert (outcome.status, "the body is not JSON: Extra data" in outcome.message) == (400, True)
+
+
+@pytest.mark.parametrize(("before", "behind"), [(" ", ""), ("", "\n"), ("\r\n\t", "\t \n")])
+def test_whitespace_around_the_object_is_taken(door: Door, before: str, behind: str) -> None:
+    body = before + json.dumps(request_with()) + behind
+    outcome = door.call("POST", "/v1/videos", data=body.encode(), headers={"Content-Type": "application/json"})
+    assert outcome.status == 200
+
+
+def test_what_is_allowed_but_most_likely_a_mistake_is_a_warning(door: Door) -> None:
+    document = with_input(prompt="character1, character3, character2, character3, character12", more=1)
+    outcome = door.submit({**document, "extra \ud800": 1, "parameters": {"fps": 24, "size": "960*960"}})
+    assert outcome.json["metadata"]["warnings"] == [
+        "input.prompt names character2, but there are 1 references",
+        "input.prompt names character3, but there are 1 references",
+        "unknown fields are ignored: extra \ud800, input.more, parameters.fps",
+    ]
 
 
 GOOD_REQUESTS: list[tuple[str, Any]] = [
