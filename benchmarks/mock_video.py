@@ -27,7 +27,9 @@ from PIL import Image
 from benchmarks.results import Row, command, save
 from mock_server.video import DEFAULT_CACHE_BYTES, FRAMES_PER_SECOND, Clip
 from mock_server.video.design import Layout
+from mock_server.video.encoder import frame_of
 from mock_server.video.panel import draw_cast, draw_script, portrait
+from mock_server.video.planes import Planes
 from mock_server.video.studio import StudioRenderer
 
 EXAMPLES = Path(__file__).parent.parent / "examples"
@@ -53,8 +55,9 @@ def baseline(clip: Clip) -> bytes:
     """Every frame drawn as an RGB picture with a moving bar, encoded and muxed by FFmpeg, with encoded silence."""
     layout = Layout(clip.width, clip.height, len(clip.references))
     picture = Image.new("RGB", (clip.width, clip.height))
-    picture.paste(draw_cast(layout, [portrait(data, layout.portrait_side) for data in clip.references]), (0, 0))
-    picture.paste(draw_script(layout, clip.prompt, clip.details), (0, layout.cast_height))
+    cast = draw_cast(layout, [portrait(data, layout.portrait_side) for data in clip.references])
+    picture.paste(rgb(cast), (0, 0))
+    picture.paste(rgb(draw_script(layout, clip.prompt, clip.details)), (0, layout.cast_height))
     buffer = io.BytesIO()
     count = clip.duration_seconds * FRAMES_PER_SECOND
     with av.open(buffer, "w", format="mp4") as container:
@@ -75,6 +78,11 @@ def baseline(clip: Clip) -> bytes:
         container.mux(video.encode(None))
         container.mux(audio.encode(None))
     return buffer.getvalue()
+
+
+def rgb(drawn: Planes) -> Image.Image:
+    picture: Image.Image = frame_of(drawn).to_image()  # type: ignore[no-untyped-call]
+    return picture
 
 
 def recoloured(data: bytes, shift: int, pillow_format: str) -> bytes:

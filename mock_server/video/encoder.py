@@ -40,10 +40,9 @@ def parameter_sets(width: int, height: int) -> tuple[bytes, bytes]:
 def encode(frames: Iterable[Planes], size: tuple[int, int], quantiser: int) -> list[list[bytes]]:
     """The slices of each frame; every 24th, from the first on, is a key frame. `quantiser`: 0 (lossless) to 51."""
     context = _context(*size, quantiser)
-    frame = av.VideoFrame(*size, "yuv420p")  # one for all: x264 copies what it is given
     packets = []
     for number, planes in enumerate(frames):
-        _fill(frame, planes)
+        frame = frame_of(planes)
         frame.pts = number
         packets += context.encode(frame)
     packets += context.encode(None)
@@ -62,9 +61,11 @@ def _context(width: int, height: int, quantiser: int) -> VideoCodecContext:
     return context
 
 
-def _fill(frame: av.VideoFrame, planes: Planes) -> None:
+def frame_of(planes: Planes) -> av.VideoFrame:
+    frame = av.VideoFrame(*planes.size, "yuv420p")
     for plane, image in zip(frame.planes, (planes.y, planes.cb, planes.cr), strict=True):
         if plane.line_size == image.width:
             plane.update(image.tobytes())
         else:  # rows are padded in memory
             plane.update(image.crop((0, 0, plane.line_size, image.height)).tobytes())
+    return frame

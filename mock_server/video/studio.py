@@ -13,8 +13,6 @@ from functools import cache
 from itertools import cycle
 from threading import Lock
 
-from PIL import Image
-
 from . import bundle, encoder, h264, mp4, panel, sound
 from .cache import SizedCache
 from .clip import FRAMES_PER_SECOND, Clip
@@ -98,18 +96,18 @@ class StudioRenderer:
 
         return self._bands.get_or_make(form, made)
 
-    def _still(self, key: Hashable, top: int, draw: Callable[[], Image.Image]) -> list[bytes]:
+    def _still(self, key: Hashable, top: int, draw: Callable[[], Planes]) -> list[bytes]:
         """The slices of a band that does not move, for its place `top` pixels down."""
 
         def made() -> Band:
             picture = draw()
-            ((unit,),) = encoder.encode([Planes.of(picture)], picture.size, _STILL_QUANTISER)
-            return [[h264.move_slice(unit, _first_macroblock(picture.width, top))]]
+            ((unit,),) = encoder.encode([picture], picture.size, _STILL_QUANTISER)
+            return [[h264.move_slice(unit, _first_macroblock(picture.size[0], top))]]
 
         return self._bands.get_or_make(key, made)[0]
 
     def _cast(self, layout: Layout, references: tuple[bytes, ...]) -> list[bytes]:
-        def drawn() -> Image.Image:
+        def drawn() -> Planes:
             shown = references[: layout.characters]
             return panel.draw_cast(layout, [panel.portrait(reference, layout.portrait_side) for reference in shown])
 
