@@ -6,6 +6,7 @@ import itertools
 import struct
 import subprocess
 import sys
+import wave
 from concurrent.futures import ThreadPoolExecutor
 
 import av
@@ -66,11 +67,13 @@ def picture(data: bytes, number: int) -> Image.Image:
 
 
 def samples(data: bytes) -> list[float]:
-    """The left channel, as the file's edit list leaves it."""
+    """The left channel, as the file's edit list leaves it, at 48,000 a second."""
     left: list[float] = []
+    resampler = av.AudioResampler(format="fltp", layout="stereo", rate=48_000)
     with av.open(io.BytesIO(data)) as container:
-        for frame in container.decode(audio=0):
-            left += struct.unpack(f"{frame.samples}f", bytes(frame.planes[0])[: 4 * frame.samples])
+        for decoded in (*container.decode(audio=0), None):
+            for frame in resampler.resample(decoded):
+                left += struct.unpack(f"{frame.samples}f", bytes(frame.planes[0])[: 4 * frame.samples])
     return left
 
 
@@ -182,6 +185,21 @@ def test_no_picture_however_broken_stops_a_video(
     assert portrait(bytes(data[: int(kept * len(data))]), 64).note in {"", "unreadable", "not fetched"}
 
 
+def test_a_picture_on_its_side_is_shown_upright() -> None:
+    """The colour of its upper half is told by the camera to be on the right."""
+    lying = Image.new("RGB", (400, 200), (220, 30, 30))
+    lying.paste((30, 30, 220), (200, 0, 400, 200))
+    exif = lying.getexif()
+    exif[0x0112] = 6  # orientation: to be turned by 90 degrees, clockwise
+    buffer = io.BytesIO()
+    lying.save(buffer, "JPEG", exif=exif)
+    shown = portrait(buffer.getvalue(), 64).picture
+    assert shown is not None
+    above, below = (shown.getpixel((32, y)) for y in (8, 56))
+    assert above[0] > 150 > above[2]
+    assert below[2] > 150 > below[0]
+
+
 def test_a_transparent_picture_shows_the_stage_behind_it() -> None:
     buffer = io.BytesIO()
     Image.new("P", (400, 400), 0).save(buffer, "PNG", transparency=b"\0" * 256)
@@ -238,6 +256,30 @@ def wav(seconds: float, pillar: float = 0.5, rate: int = 22_050) -> bytes:
     return head + body
 
 
+def loud(rate: int, channels: int, seconds: int = 3) -> bytes:
+    """A square wave of a twentieth of the rate, in every channel."""
+    buffer = io.BytesIO()
+    with wave.open(buffer, "wb") as track:
+        track.setnchannels(channels)
+        track.setsampwidth(2)
+        track.setframerate(rate)
+        track.writeframes(
+            b"".join(struct.pack("<h", value) * channels for value in (9_999,) * 10 + (-9_999,) * 10)
+            * (seconds * rate // 20)
+        )
+    return buffer.getvalue()
+
+
+def mp3(original: bytes) -> bytes:
+    buffer = io.BytesIO()
+    with av.open(io.BytesIO(original)) as source, av.open(buffer, "w", format="mp3") as target:
+        stream = target.add_stream("libmp3lame", rate=44_100, layout="stereo")
+        for decoded in source.decode(audio=0):
+            target.mux(stream.encode(decoded))
+        target.mux(stream.encode(None))
+    return buffer.getvalue()
+
+
 def test_a_long_track_is_cut(studio: Renderer) -> None:
     clip = changed(audio_track=wav(4))
     data = studio.render(clip)
@@ -252,6 +294,40 @@ def test_a_short_track_is_followed_by_silence(studio: Renderer) -> None:
     sound = samples(data)
     assert loudness(sound[4800:43_200]) > 0.3
     assert loudness(sound[52_800:]) < 0.001
+
+
+@pytest.mark.parametrize("rate", [8_000, 16_000, 22_050, 44_100, 48_000])
+def test_a_given_track_is_heard_to_the_sample(studio: Renderer, rate: int) -> None:
+    given, seconds = wav(1.5, rate=rate), 3
+    data = studio.render(changed(duration_seconds=seconds, audio_track=given))
+    with av.open(io.BytesIO(data)) as container:
+        stream = container.streams.audio[0]
+        assert (stream.codec_context.name, stream.rate, stream.channels) == ("flac", rate, 1)
+        assert stream.duration * stream.time_base == seconds
+        heard = b"".join(bytes(frame.planes[0])[: 2 * frame.samples] for frame in container.decode(stream))
+    assert heard == given[44:].ljust(seconds * rate * 2, b"\0")
+
+
+@pytest.mark.parametrize(
+    ("rate", "channels", "heard_rate", "heard_channels"), [(96_000, 6, 48_000, 2), (4_000, 2, 8_000, 2)]
+)
+def test_a_track_of_another_shape_is_made_one_that_every_player_takes(
+    studio: Renderer, rate: int, channels: int, heard_rate: int, heard_channels: int
+) -> None:
+    clip = changed(audio_track=loud(rate, channels))
+    data = studio.render(clip)
+    assert_form(data, clip)
+    with av.open(io.BytesIO(data)) as container:
+        stream = container.streams.audio[0]
+        assert (stream.rate, stream.channels) == (heard_rate, heard_channels)
+    assert loudness(samples(data)[4800:-4800]) > 0.05
+
+
+def test_an_mp3_is_heard(studio: Renderer) -> None:
+    clip = changed(audio_track=mp3(wav(4)))
+    data = studio.render(clip)
+    assert_form(data, clip)
+    assert loudness(samples(data)[4800:]) > 0.3
 
 
 def test_a_track_that_cannot_be_decoded_is_silence(studio: Renderer) -> None:
