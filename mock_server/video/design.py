@@ -67,8 +67,18 @@ class Layout:
         return self.px(28 if self.characters < 4 or self.is_wide else 20)
 
     @property
-    def cast_height(self) -> int:
-        """The band of the characters: from the top to here."""
+    def frame(self) -> int:
+        """The line around a portrait."""
+        return max(2, self.px(3))
+
+    @property
+    def cast_top(self) -> int:
+        """The title's band ends and that of the characters begins here: low, because the title never changes."""
+        return (self.stage_top + self.px(24) - self.frame) // MACROBLOCK * MACROBLOCK
+
+    @property
+    def cast_foot(self) -> int:
+        """The band of the characters ends and that of the prompt begins here."""
         needed = self.stage_top + self.portrait_side + self._around_portrait
         return macroblocks(needed) * MACROBLOCK
 

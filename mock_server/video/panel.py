@@ -53,8 +53,7 @@ def portrait(reference: bytes, side: int) -> Portrait:
         return Portrait(None, "not fetched")
     is_video = reference[4:8] in (b"ftyp", b"moov", b"wide", b"mdat", b"free", b"skip")
     try:
-        picture = _first_frame(reference) if is_video else _opened(reference, side)
-        square = _square(picture, side)
+        square = _square(_first_frame(reference), side) if is_video else _opened(reference, side)
     except Exception:  # decoders meet the bytes of strangers with errors of every class
         return Portrait(None, "unreadable")
     return Portrait(square, "video" if is_video else "")
@@ -69,16 +68,21 @@ def _square(picture: Image.Image, side: int) -> Image.Image:
 
 
 def _opened(reference: bytes, side: int) -> Image.Image:
-    """An RGB picture, upright; what is transparent shows the stage."""
+    """The square of a picture, RGB and upright; what is transparent shows the stage.
+
+    It is cut out first: what is done to the small square costs little.
+    """
     with Image.open(io.BytesIO(reference), formats=_PICTURE_FORMATS) as picture:
         _check_pixels(picture.width, picture.height)
         picture.draft("RGB", (side, side))  # JPEG alone: decodes at an eighth to the whole of its size
-        upright = ImageOps.exif_transpose(picture)
-        if not upright.has_transparency_data:
-            return upright.convert("RGB")
-        floor = Image.new("RGBA", upright.size, STAGE_FOOT)
-        floor.alpha_composite(upright.convert("RGBA"))
-        return floor.convert("RGB")
+        mode = "RGBA" if picture.has_transparency_data else "RGB"
+        picture.load()
+        square = ImageOps.exif_transpose(_square(picture if picture.mode == mode else picture.convert(mode), side))
+    if mode == "RGB":
+        return square
+    floor = Image.new("RGBA", square.size, STAGE_FOOT)
+    floor.alpha_composite(square)
+    return floor.convert("RGB")
 
 
 def _first_frame(reference: bytes) -> Image.Image:
@@ -95,12 +99,17 @@ def _check_pixels(width: int, height: int) -> None:
         raise ValueError("too many pixels to show")
 
 
+def draw_title(layout: Layout) -> Planes:
+    """From the top to `Layout.cast_top`."""
+    return _stage(layout).crop(0, 0, layout.width, layout.cast_top)
+
+
 def draw_cast(layout: Layout, portraits: Sequence[Portrait]) -> Planes:
-    """The title and, on a stage, the characters in a row with their names below."""
-    picture = _stage(layout).copy()
+    """From there to `Layout.cast_foot`: on a stage, the characters in a row with their names below."""
+    picture = _stage(layout).crop(0, layout.cast_top, layout.width, layout.cast_foot)
     side = layout.portrait_side
     left = (layout.width - len(portraits) * (side + layout.gap) + layout.gap) // 2
-    top = (layout.stage_top + layout.px(24)) // 2 * 2
+    top = (layout.stage_top + layout.px(24) - layout.cast_top) // 2 * 2
     for number, shown in enumerate(portraits):
         _draw_character(picture, layout, ((left + number * (side + layout.gap)) // 2 * 2, top), number, shown)
     return picture
@@ -108,10 +117,10 @@ def draw_cast(layout: Layout, portraits: Sequence[Portrait]) -> Planes:
 
 @lru_cache(maxsize=2)
 def _stage(layout: Layout) -> Planes:
-    """The band without its characters: the title, and the stage with a light from above."""
-    picture = Planes.filled(layout.width, layout.cast_height, BACKGROUND)
+    """Both bands without the characters: the title, and the stage with a light from above."""
+    picture = Planes.filled(layout.width, layout.cast_foot, BACKGROUND)
     _draw_title(picture, layout)
-    left, top, right, bottom = layout.margin, layout.stage_top, layout.width - layout.margin, layout.cast_height
+    left, top, right, bottom = layout.margin, layout.stage_top, layout.width - layout.margin, layout.cast_foot
     picture.fill_rounded((left, top, right, bottom), layout.px(20), STAGE_LINE)
     line = max(1, layout.px(1))
     x, y = left + line, top + line
@@ -144,7 +153,7 @@ def _draw_title(picture: Planes, layout: Layout) -> None:
 def _draw_character(picture: Planes, layout: Layout, place: tuple[int, int], number: int, shown: Portrait) -> None:
     left, top = place
     side, colour = layout.portrait_side, CHARACTERS[number]
-    radius, frame = min(layout.px(18), side // 6), max(2, layout.px(3))
+    radius, frame = min(layout.px(18), side // 6), layout.frame
     outer = (left - frame, top - frame, left + side + frame, top + side + frame)
     picture.fill_rounded(outer, radius + frame, colour)
     if shown.picture is None:
@@ -179,7 +188,7 @@ def _draw_note(picture: Planes, layout: Layout, place: tuple[int, int], shown: P
 
 def draw_script(layout: Layout, prompt: str, details: Sequence[tuple[str, str]]) -> Planes:
     """The prompt in the largest letters that fit, and the parameters: beside it, or below it in a narrow picture."""
-    height = layout.timeline_top - layout.cast_height
+    height = layout.timeline_top - layout.cast_foot
     picture = Planes.filled(layout.width, height, BACKGROUND)
     top, foot = layout.px(18), height - layout.px(24)
     left, right = layout.margin, layout.width - layout.margin
@@ -197,7 +206,7 @@ def draw_script(layout: Layout, prompt: str, details: Sequence[tuple[str, str]])
 
 def _draw_heading(picture: Planes, layout: Layout, box: Box, words: str) -> int:
     """Returns where the text below it begins."""
-    picture.text(box[:2], words, DIM, font(BOLD, layout.px(14)), anchor="lt")
+    picture.text((box[0], box[1] + layout.px(10)), words, DIM, font(BOLD, layout.px(14)), anchor="ls")
     return box[1] + layout.px(26)
 
 

@@ -4,8 +4,10 @@ Everything is drawn straight into the planes: shapes and letters are masks, and 
 the memory in planes that it takes in RGB, and needs no conversion afterwards. Only pictures from outside are converted.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import accumulate
 
 from PIL import Image, ImageDraw, ImageFont
 
@@ -89,13 +91,48 @@ class Planes:
     def text(
         self, place: tuple[float, float], words: str, colour: Colour, face: ImageFont.FreeTypeFont, anchor: str
     ) -> None:
-        """One line; `anchor` as Pillow names it."""
-        x, y = place
-        box = face.getbbox(words, anchor=anchor)
-        (left, right), (top, bottom) = _even_span(x + box[0], x + box[2]), _even_span(y + box[1], y + box[3])
-        mask = Image.new("L", (right - left, bottom - top))
-        ImageDraw.Draw(mask).text((x - left, y - top), words, 255, face, anchor=anchor)
-        self.cover(Mask(mask), left, top, colour)
+        """One line. `anchor`: l, m or r; then s (letters stand on `place`) or m (it is their middle)."""
+        glyphs = [_glyph(face, character) for character in words]
+        ascent, descent = face.getmetrics()
+        x = round(place[0] - sum(glyph.advance for glyph in glyphs) * {"l": 0, "m": 0.5, "r": 1}[anchor[0]])
+        y = round(place[1] + (ascent - descent) * {"s": 0, "m": 0.5}[anchor[1]])
+        if glyphs:
+            line, left, top = _line(glyphs, x, y)
+            self.cover(Mask(line), left, top, colour)
+
+
+@dataclass(frozen=True)
+class _Glyph:
+    """A letter: where its mask lies from the place that it stands on, and how far it is from there to the next one."""
+
+    mask: Image.Image
+    left: int
+    top: int
+    advance: int
+
+
+@lru_cache(maxsize=2048)
+def _glyph(face: ImageFont.FreeTypeFont, character: str) -> _Glyph:
+    """Kept, because letters come again and again, in one line and in the next, and their outlines are what costs.
+
+    The fonts have no pairs of letters that stand closer, and hinted letters stand on whole pixels.
+    """
+    left, top, right, bottom = (round(border) for border in face.getbbox(character, anchor="ls"))
+    mask = Image.new("L", (right - left, bottom - top))
+    ImageDraw.Draw(mask).text((-left, -top), character, 255, face, anchor="ls")
+    return _Glyph(mask, left, top, round(face.getlength(character)))
+
+
+def _line(glyphs: Sequence[_Glyph], x: int, y: int) -> tuple[Image.Image, int, int]:
+    """A mask of the glyphs, the first one standing on `x` and `y`, and its left and top."""
+    starts = accumulate((glyph.advance for glyph in glyphs), initial=x)
+    spots = [(start + glyph.left, y + glyph.top, glyph.mask) for start, glyph in zip(starts, glyphs, strict=False)]
+    left, right = _even_span(min(x for x, _, _ in spots), max(x + mask.width for x, _, mask in spots))
+    top, bottom = _even_span(min(y for _, y, _ in spots), max(y + mask.height for _, y, mask in spots))
+    line = Image.new("L", (right - left, bottom - top))
+    for spot_x, spot_y, mask in spots:
+        line.paste(255, (spot_x - left, spot_y - top), mask)
+    return line, left, top
 
 
 @lru_cache(maxsize=64)

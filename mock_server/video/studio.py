@@ -1,8 +1,8 @@
 """Draws and encodes clips with Pillow and PyAV.
 
-A clip is four bands, each encoded alone and kept: the cast (by size and references), the script (by size, prompt and
-parameters), the moving time line and the foot (both by size, length, sound and watermark). What is new in a clip is all
-that is encoded for it; `h264.py` then puts the bands together.
+A clip is five bands, each encoded alone and kept: the title (by size), the cast (by size and references), the script
+(by size, prompt and parameters), the moving time line and the foot (both by size, length, sound and watermark). What is
+new in a clip is all that is encoded for it; `h264.py` then puts the bands together.
 """
 
 import hashlib
@@ -22,7 +22,7 @@ from .timeline import TimelineForm, draw_foot, timeline_frames
 
 _STILL_QUANTISER = 16
 _TIMELINE_QUANTISER = 20
-_KEPT_ENCODERS = 4  # up to 8 MB each: cast and script of two sizes
+_KEPT_ENCODERS = 4  # up to 8 MB each: title or foot, cast and script of a size and one more
 
 _chord = cache(bundle.read_chord)
 
@@ -76,11 +76,14 @@ class StudioRenderer:
         moving = side.submit(self._moving, form)
         shown = clip.references[: layout.characters]
         key = ("cast", layout, _digest(*shown))
-        cast = self._bands.get(key)
-        portraits = [] if cast else [side.submit(panel.portrait, data, layout.portrait_side) for data in shown]
+        kept = self._bands.get(key)
+        portraits = [] if kept else [side.submit(panel.portrait, data, layout.portrait_side) for data in shown]
+        title = self._still(("title", layout), 0, lambda: panel.draw_title(layout))
         script = self._script(layout, clip)
-        above = cast or self._still(key, 0, lambda: panel.draw_cast(layout, [part.result() for part in portraits]))
-        still = b"".join((*above, *script))
+        cast = kept or self._still(
+            key, layout.cast_top, lambda: panel.draw_cast(layout, [part.result() for part in portraits])
+        )
+        still = b"".join((*title, *cast, *script))
         samples = moving.result().copy()
         for number in range(0, len(samples), FRAMES_PER_SECOND):
             samples[number] = still + samples[number]
@@ -109,9 +112,7 @@ class StudioRenderer:
 
     def _script(self, layout: Layout, clip: Clip) -> Band:
         script = (clip.prompt, clip.details)
-        return self._still(
-            ("script", layout, _digest(*script)), layout.cast_height, lambda: draw_script(layout, *script)
-        )
+        return self._still(("script", layout, _digest(*script)), layout.cast_foot, lambda: draw_script(layout, *script))
 
     def _still(self, key: Hashable, top: int, draw: Callable[[], Planes]) -> Band:
         """A band that does not move, for its place `top` pixels down."""
