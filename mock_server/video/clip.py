@@ -38,7 +38,7 @@ class Clip:
 
 
 class Renderer(Protocol):
-    """Makes MP4 files, moov first: H.264 with AAC, or with FLAC for a given track. Safe to call from several threads."""
+    """Makes MP4 files, moov first: H.264 with AAC, or with FLAC where a track is given. Several threads may call it."""
 
     @property
     def draws_content(self) -> bool:

@@ -36,24 +36,38 @@ class StillEncoders:
 
     def __init__(self, quantiser: int, kept: int) -> None:
         self._quantiser, self._kept = quantiser, kept
-        self._idle: list[VideoCodecContext] = []
+        self._idle: list[_StillEncoder] = []
         self._lock = Lock()
 
     def encode(self, planes: Planes) -> bytes:
         """The picture as one slice of a key frame."""
-        context = self._taken(planes.size) or _context(*planes.size, self._quantiser, group=1)
-        (packet,) = context.encode(frame_of(planes))
-        (unit,) = slices(bytes(packet))
+        encoder = self._taken(planes.size) or _StillEncoder(planes.size, self._quantiser)
+        unit = encoder.encode(planes)
         with self._lock:
-            self._idle = [*self._idle[-self._kept + 1 :], context]
+            self._idle = [*self._idle[-self._kept + 1 :], encoder]
         return unit
 
-    def _taken(self, size: tuple[int, int]) -> VideoCodecContext | None:
+    def _taken(self, size: tuple[int, int]) -> "_StillEncoder | None":
         with self._lock:
-            for index, context in enumerate(self._idle):
-                if (context.width, context.height) == size:
+            for index, encoder in enumerate(self._idle):
+                if encoder.size == size:
                     return self._idle.pop(index)
         return None
+
+
+class _StillEncoder:
+    """For one thread at a time."""
+
+    def __init__(self, size: tuple[int, int], quantiser: int) -> None:
+        self.size = size
+        self._context = _context(*size, quantiser, group=1)
+        self._frame = _frame(size)
+
+    def encode(self, planes: Planes) -> bytes:
+        _fill(self._frame, planes)
+        (packet,) = self._context.encode(self._frame)
+        (unit,) = slices(bytes(packet))
+        return unit
 
 
 def parameter_sets(width: int, height: int) -> tuple[bytes, bytes]:
@@ -69,8 +83,9 @@ def encode(frames: Iterable[Planes], size: tuple[int, int], quantiser: int) -> l
     """The slices of each frame; every 24th, from the first on, is a key frame. `quantiser`: 0 (lossless) to 51."""
     context = _context(*size, quantiser)
     packets = []
+    frame = _frame(size)
     for number, planes in enumerate(frames):
-        frame = frame_of(planes)
+        _fill(frame, planes)
         frame.pts = number
         packets += context.encode(frame)
     packets += context.encode(None)
@@ -89,11 +104,14 @@ def _context(width: int, height: int, quantiser: int, group: int = FRAMES_PER_SE
     return context
 
 
-def frame_of(planes: Planes) -> av.VideoFrame:
-    frame = av.VideoFrame(*planes.size, "yuv420p")
+def _frame(size: tuple[int, int]) -> av.VideoFrame:
+    """To be filled again and again, for x264 copies what it is given; a new one for each picture would cost more."""
+    return av.VideoFrame(*size, "yuv420p")
+
+
+def _fill(frame: av.VideoFrame, planes: Planes) -> None:
     for plane, image in zip(frame.planes, (planes.y, planes.cb, planes.cr), strict=True):
         if plane.line_size == image.width:
             plane.update(image.tobytes())
         else:  # rows are padded in memory
             plane.update(image.crop((0, 0, plane.line_size, image.height)).tobytes())
-    return frame
