@@ -95,7 +95,7 @@ class Planes:
         glyphs = [_glyph(face, character) for character in words]
         ascent, descent = face.getmetrics()
         x = round(place[0] - sum(glyph.advance for glyph in glyphs) * {"l": 0, "m": 0.5, "r": 1}[anchor[0]])
-        y = round(place[1] + (ascent - descent) * {"s": 0, "m": 0.5}[anchor[1]])
+        y = round(place[1] + {"s": 0, "m": (ascent - descent + 1) // 2}[anchor[1]])
         if glyphs:
             line, left, top = _line(glyphs, x, y)
             self.cover(Mask(line), left, top, colour)

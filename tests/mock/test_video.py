@@ -6,23 +6,24 @@ import itertools
 import struct
 import subprocess
 import sys
-import wave
 from concurrent.futures import ThreadPoolExecutor
 
 import av
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from PIL import Image, ImageChops, ImageStat
+from PIL import Image, ImageChops, ImageDraw, ImageStat
 
 from mock_server.video import FRAMES_PER_SECOND, BundledRenderer, Clip, Renderer, bundle, make_renderer, renderers
 from mock_server.video import build_bundle as building
 from mock_server.video.cache import SizedCache
-from mock_server.video.design import CHARACTERS, STAGE_FOOT, Layout
+from mock_server.video.design import BACKGROUND, BOLD, CHARACTERS, STAGE_FOOT, TEXT, Layout, font
+from mock_server.video.encoder import StillEncoders
 from mock_server.video.panel import portrait
 from mock_server.video.planes import Planes
 from mock_server.video.studio import StudioRenderer
 from mock_server.video.timeline import TimelineForm, timeline_frames
+from tests.mock.media_files import loud, mp3, wav
 
 SIZES = building.SIZES
 
@@ -143,6 +144,27 @@ def test_bands_decode_to_what_was_drawn(studio: Renderer, width: int, height: in
     assert above.getbbox() is None
 
 
+@pytest.mark.parametrize("anchor", ["ls", "ms", "rs", "lm", "mm"])
+def test_letters_are_drawn_as_pillow_draws_them(anchor: str) -> None:
+    face, place, words = font(BOLD, 24), (150, 40), "Wan 2.6 AI"
+    planes = Planes.filled(300, 80, BACKGROUND)
+    planes.text(place, words, TEXT, face, anchor)
+    picture = Image.new("RGB", planes.size, BACKGROUND)
+    ImageDraw.Draw(picture).text(place, words, TEXT, face, anchor=anchor)
+    expected = Planes.of(picture)
+    for drawn, wanted in ((planes.y, expected.y), (planes.cb, expected.cb), (planes.cr, expected.cr)):
+        assert ImageChops.difference(drawn, wanted).getextrema()[1] <= 1
+
+
+@pytest.mark.parametrize("box", [(20, 10, 60, 40), (21, 11, 60, 40), (20, 11, 59, 41), (21, 10, 60, 41)])
+def test_shapes_are_drawn_at_odd_places_too(box: tuple[int, int, int, int]) -> None:
+    planes = Planes.filled(80, 50, BACKGROUND)
+    planes.fill_rounded(box, 8, TEXT)
+    brightest = planes.y.getextrema()[1]
+    assert planes.y.point(lambda level: 255 * (level > brightest // 2)).getbbox() == box
+    assert planes.y.getpixel((40, 25)) == brightest
+
+
 def test_the_time_line_moves_to_the_very_end(studio: Renderer) -> None:
     frames = pictures(studio.render(CLIP))
     layout = Layout(CLIP.width, CLIP.height, 0)
@@ -245,41 +267,6 @@ def test_the_watermark_is_there_only_when_asked_for(
     assert without.getextrema()[1] < 60
 
 
-def wav(seconds: float, pillar: float = 0.5, rate: int = 22_050) -> bytes:
-    """A square wave of 441 Hz in mono."""
-    length = int(seconds * rate)
-    half = rate // 882
-    values = [int(32767 * pillar) * (1 if (index // half) % 2 else -1) for index in range(length)]
-    body = struct.pack(f"<{length}h", *values)
-    head = struct.pack("<4sI4s4sIHHIIHH4sI", b"RIFF", 36 + len(body), b"WAVE", b"fmt ", 16, 1, 1, rate, rate * 2, 2, 16,
-                       b"data", len(body))  # fmt: skip
-    return head + body
-
-
-def loud(rate: int, channels: int, seconds: int = 3) -> bytes:
-    """A square wave of a twentieth of the rate, in every channel."""
-    buffer = io.BytesIO()
-    with wave.open(buffer, "wb") as track:
-        track.setnchannels(channels)
-        track.setsampwidth(2)
-        track.setframerate(rate)
-        track.writeframes(
-            b"".join(struct.pack("<h", value) * channels for value in (9_999,) * 10 + (-9_999,) * 10)
-            * (seconds * rate // 20)
-        )
-    return buffer.getvalue()
-
-
-def mp3(original: bytes) -> bytes:
-    buffer = io.BytesIO()
-    with av.open(io.BytesIO(original)) as source, av.open(buffer, "w", format="mp3") as target:
-        stream = target.add_stream("libmp3lame", rate=44_100, layout="stereo")
-        for decoded in source.decode(audio=0):
-            target.mux(stream.encode(decoded))
-        target.mux(stream.encode(None))
-    return buffer.getvalue()
-
-
 def test_a_long_track_is_cut(studio: Renderer) -> None:
     clip = changed(audio_track=wav(4))
     data = studio.render(clip)
@@ -349,6 +336,21 @@ def test_a_given_track_is_not_heard_when_audio_is_off(studio: Renderer) -> None:
 def test_the_same_clip_gives_the_same_bytes() -> None:
     clip = changed(audio_track=wav(1))
     assert StudioRenderer(1 << 25).render(clip) == StudioRenderer(1 << 25).render(clip)
+
+
+def test_a_clip_is_the_same_whatever_was_made_before_it() -> None:
+    renderer = StudioRenderer(1 << 25)
+    for number in range(3):
+        renderer.render(changed(prompt=f"take {number} " * number))
+    assert renderer.render(CLIP) == StudioRenderer(1 << 25).render(CLIP)
+
+
+def test_no_more_encoders_are_kept_than_asked_for() -> None:
+    encoders = StillEncoders(quantiser=20, kept=2)
+    pictures = [Planes.filled(64, 16 * height, BACKGROUND) for height in (1, 2, 3)]
+    slices = [encoders.encode(picture) for picture in pictures]
+    assert len(encoders._idle) == 2
+    assert [encoders.encode(picture)[:3] for picture in pictures] == [unit[:3] for unit in slices]
 
 
 @pytest.mark.parametrize(
