@@ -79,9 +79,10 @@ def _decoded(data: bytes, seconds: int) -> _Sound:
         stream = container.streams.audio[0]
         rate, channels = min(max(stream.rate, _LOWEST_RATE), _HIGHEST_RATE), min(stream.channels, 2)
         resampler = av.AudioResampler(format="s16", layout=_LAYOUTS[channels], rate=rate)
+        is_as_wanted = (stream.format.name, stream.rate, stream.channels) == ("s16", rate, channels)
         samples = bytearray()
         for decoded in container.decode(stream):
-            _append(samples, resampler.resample(decoded))
+            _append(samples, [decoded] if is_as_wanted else resampler.resample(decoded))
             if len(samples) >= seconds * rate * channels * 2:
                 break
         else:
@@ -105,10 +106,9 @@ def _encoded(context: AudioCodecContext, frames: Iterable[list[bytes]]) -> list[
     """The packets of full frames, given as the bytes of their planes; the last frame may be shorter."""
     packets = []
     position = 0
+    sample_bytes = context.format.bytes * (context.channels if context.format.is_packed else 1)
     for planes in frames:
-        samples = len(planes[0]) // context.format.bytes
-        if context.format.is_packed:
-            samples //= context.channels
+        samples = len(planes[0]) // sample_bytes
         frame = av.AudioFrame(format=context.format.name, layout=context.layout, samples=samples)
         frame.sample_rate, frame.pts = context.sample_rate, position
         position += samples
