@@ -40,7 +40,7 @@ _PICTURE_FORMATS = ("JPEG", "PNG", "BMP", "WEBP", "GIF")
 class Portrait:
     """A reference as it is shown: a small square picture, or None with the reason in a word or two."""
 
-    picture: Image.Image | None
+    picture: Planes | None
     note: str
 
 
@@ -53,22 +53,22 @@ def portrait(reference: bytes, side: int) -> Portrait:
         return Portrait(None, "not fetched")
     is_video = reference[4:8] in (b"ftyp", b"moov", b"wide", b"mdat", b"free", b"skip")
     try:
-        square = _square(_first_frame(reference), side) if is_video else _opened(reference, side)
+        square = _reduced(_first_frame(reference), side) if is_video else _opened(reference, side)
+        shown = Planes.of(square).resized(side)  # one plane and two small ones, where RGB would be four
     except Exception:  # decoders meet the bytes of strangers with errors of every class
         return Portrait(None, "unreadable")
-    return Portrait(square, "video" if is_video else "")
+    return Portrait(shown, "video" if is_video else "")
 
 
-def _square(picture: Image.Image, side: int) -> Image.Image:
-    """Its middle. Most of the way down it is made smaller by a whole factor, which is quick."""
+def _reduced(picture: Image.Image, side: int) -> Image.Image:
+    """The square in its middle, made smaller by a whole factor, which is quick: most of the way down to `side`."""
     short = min(picture.size)
-    left, top = (picture.width - short) / 2, (picture.height - short) / 2
-    box = (left, top, left + short, top + short)
-    return picture.resize((side, side), Image.Resampling.BILINEAR, box=box, reducing_gap=1.0)
+    left, top = (picture.width - short) // 2, (picture.height - short) // 2
+    return picture.reduce(max(1, short // side), (left, top, left + short, top + short))
 
 
 def _opened(reference: bytes, side: int) -> Image.Image:
-    """The square of a picture, RGB and upright; what is transparent shows the stage.
+    """The reduced square of a picture, RGB and upright; what is transparent shows the stage.
 
     It is cut out first: what is done to the small square costs little.
     """
@@ -77,7 +77,7 @@ def _opened(reference: bytes, side: int) -> Image.Image:
         picture.draft("RGB", (side, side))  # JPEG alone: decodes at an eighth to the whole of its size
         mode = "RGBA" if picture.has_transparency_data else "RGB"
         picture.load()
-        square = ImageOps.exif_transpose(_square(picture if picture.mode == mode else picture.convert(mode), side))
+        square = ImageOps.exif_transpose(_reduced(picture if picture.mode == mode else picture.convert(mode), side))
     if mode == "RGB":
         return square
     floor = Image.new("RGBA", square.size, STAGE_FOOT)
@@ -159,7 +159,7 @@ def _draw_character(picture: Planes, layout: Layout, place: tuple[int, int], num
     if shown.picture is None:
         picture.fill_rounded((left, top, left + side, top + side), radius, STAGE_FOOT)
     else:
-        picture.paste(Planes.of(shown.picture), left, top, rounded(side, side, radius))
+        picture.paste(shown.picture, left, top, rounded(side, side, radius))
     if shown.note:
         _draw_note(picture, layout, place, shown)
     name = font(BOLD, min(layout.px(20), max(8, side // 6)))

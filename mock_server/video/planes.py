@@ -38,7 +38,7 @@ class Planes:
 
     @classmethod
     def of(cls, picture: Image.Image) -> "Planes":
-        """The planes of an RGB picture of even width and height."""
+        """The planes of an RGB picture. Where it is of odd width or height, the colour planes reach over its border."""
         half = picture.reduce(2)
         return cls(picture.convert("L", _Y), half.convert("L", _CB), half.convert("L", _CR))
 
@@ -55,6 +55,17 @@ class Planes:
 
     def copy(self) -> "Planes":
         return Planes(self.y.copy(), self.cb.copy(), self.cr.copy())
+
+    def resized(self, side: int) -> "Planes":
+        """The whole of it as a square; `side` is even."""
+        width, height = self.size
+        half, half_box = (side // 2, side // 2), (0, 0, width / 2, height / 2)
+        smooth = Image.Resampling.BILINEAR
+        return Planes(
+            self.y.resize((side, side), smooth),
+            self.cb.resize(half, smooth, half_box),
+            self.cr.resize(half, smooth, half_box),
+        )
 
     def crop(self, left: int, top: int, right: int, bottom: int) -> "Planes":
         """A part of it; all four borders are even."""

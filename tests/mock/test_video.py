@@ -217,9 +217,24 @@ def test_a_picture_on_its_side_is_shown_upright() -> None:
     lying.save(buffer, "JPEG", exif=exif)
     shown = portrait(buffer.getvalue(), 64).picture
     assert shown is not None
-    above, below = (shown.getpixel((32, y)) for y in (8, 56))
-    assert above[0] > 150 > above[2]
-    assert below[2] > 150 > below[0]
+    redness = [shown.cr.getpixel((16, y)) - shown.cb.getpixel((16, y)) for y in (4, 28)]
+    assert redness[0] > 80
+    assert redness[1] < -80
+
+
+@pytest.mark.parametrize(("size", "side"), [((333, 500), 64), ((65, 65), 64), ((20, 31), 64), ((720, 721), 334)])
+def test_the_middle_of_a_picture_of_any_size_is_shown(size: tuple[int, int], side: int) -> None:
+    """A square in its middle, which is as bright in what is shown."""
+    whole = Image.new("RGB", size, (40, 40, 40))
+    middle, quarter = (size[0] // 2, size[1] // 2), min(size) // 4
+    whole.paste((220, 30, 30), (middle[0] - quarter, middle[1] - quarter, middle[0] + quarter, middle[1] + quarter))
+    buffer = io.BytesIO()
+    whole.save(buffer, "PNG")
+    shown = portrait(buffer.getvalue(), side).picture
+    assert shown is not None
+    assert shown.size == (side, side)
+    red = shown.cr.point(lambda level: 255 * (level > 160)).getbbox()
+    assert red == pytest.approx((side / 8, side / 8, side * 3 / 8, side * 3 / 8), abs=2)
 
 
 def test_a_transparent_picture_shows_the_stage_behind_it() -> None:
@@ -227,7 +242,9 @@ def test_a_transparent_picture_shows_the_stage_behind_it() -> None:
     Image.new("P", (400, 400), 0).save(buffer, "PNG", transparency=b"\0" * 256)
     shown = portrait(buffer.getvalue(), 64).picture
     assert shown is not None
-    assert shown.getpixel((32, 32)) == STAGE_FOOT
+    stage = Planes.filled(64, 64, STAGE_FOOT)
+    for drawn, floor in ((shown.y, stage.y), (shown.cb, stage.cb), (shown.cr, stage.cr)):
+        assert ImageChops.difference(drawn, floor).getbbox() is None
 
 
 @pytest.mark.parametrize("count", [0, 1, 5, 6])
