@@ -5,7 +5,7 @@
 - first: a new renderer's first clip of the size, nothing kept (libraries are loaded before).
 - new prompt: the size and its references were seen, the prompt was not.
 - all new: the size was seen; prompt and both reference pictures (720 x 720, PNG and JPEG) were not.
-- given sound: as "new prompt", with a WAV that was not seen either, to be encoded as AAC.
+- given sound: as "new prompt", with a WAV that was not seen either, to be decoded and encoded.
 - again: the very same clip.
 
 Each figure is the median of the rounds, as a ratio to the baseline of the same round. The targets are those of the
@@ -27,7 +27,8 @@ from PIL import Image
 from benchmarks.results import Row, command, save
 from mock_server.video import DEFAULT_CACHE_BYTES, FRAMES_PER_SECOND, Clip
 from mock_server.video.design import Layout
-from mock_server.video.panel import draw_cast, draw_script, portrait
+from mock_server.video.panel import draw_cast, draw_script, draw_title, portrait
+from mock_server.video.planes import Planes
 from mock_server.video.studio import StudioRenderer
 
 EXAMPLES = Path(__file__).parent.parent / "examples"
@@ -53,8 +54,10 @@ def baseline(clip: Clip) -> bytes:
     """Every frame drawn as an RGB picture with a moving bar, encoded and muxed by FFmpeg, with encoded silence."""
     layout = Layout(clip.width, clip.height, len(clip.references))
     picture = Image.new("RGB", (clip.width, clip.height))
-    picture.paste(draw_cast(layout, [portrait(data, layout.portrait_side) for data in clip.references]), (0, 0))
-    picture.paste(draw_script(layout, clip.prompt, clip.details), (0, layout.cast_height))
+    cast = draw_cast(layout, [portrait(data, layout.portrait_side) for data in clip.references])
+    picture.paste(rgb(draw_title(layout)), (0, 0))
+    picture.paste(rgb(cast), (0, layout.cast_top))
+    picture.paste(rgb(draw_script(layout, clip.prompt, clip.details)), (0, layout.cast_foot))
     buffer = io.BytesIO()
     count = clip.duration_seconds * FRAMES_PER_SECOND
     with av.open(buffer, "w", format="mp4") as container:
@@ -75,6 +78,12 @@ def baseline(clip: Clip) -> bytes:
         container.mux(video.encode(None))
         container.mux(audio.encode(None))
     return buffer.getvalue()
+
+
+def rgb(drawn: Planes) -> Image.Image:
+    """The picture that the planes hold, but for shades: Pillow's YCbCr has other weights."""
+    colours = (plane.resize(drawn.size) for plane in (drawn.cb, drawn.cr))
+    return Image.merge("YCbCr", (drawn.y, *colours)).convert("RGB")
 
 
 def recoloured(data: bytes, shift: int, pillow_format: str) -> bytes:

@@ -1,10 +1,8 @@
 """Makes `assets/bundled_video.zip` again: `python -m mock_server.video.build_bundle` (needs Pillow and PyAV)."""
 
-from PIL import Image, ImageDraw
-
 from . import encoder, h264
 from .bundle import StillPicture, write_bundle
-from .design import BACKGROUND, BOLD, CHARACTERS, DIM, REGULAR, TEXT, Layout, fill_rounded, font
+from .design import BACKGROUND, BOLD, CHARACTERS, DIM, REGULAR, TEXT, Layout, font
 from .planes import Planes
 from .sound import make_chord
 from .timeline import draw_watermark
@@ -33,29 +31,28 @@ def still_picture(width: int, height: int) -> StillPicture:
     return StillPicture(sps, pps, _encoded(_picture(layout), 0), *feet)
 
 
-def _encoded(picture: Image.Image, first_macroblock: int) -> bytes:
-    (units,) = encoder.encode([Planes.of(picture)], picture.size, _QUANTISER)
+def _encoded(picture: Planes, first_macroblock: int) -> bytes:
+    (units,) = encoder.encode([picture], picture.size, _QUANTISER)
     return h264.sample(h264.move_slice(unit, first_macroblock) for unit in units)
 
 
-def _picture(layout: Layout) -> Image.Image:
-    picture = Image.new("RGB", (layout.width, layout.foot_top), BACKGROUND)
-    draw = ImageDraw.Draw(picture)
+def _picture(layout: Layout) -> Planes:
+    picture = Planes.filled(layout.width, layout.foot_top, BACKGROUND)
     middle, y = layout.width // 2, layout.foot_top // 2
     radius = layout.px(44)
     disc_y = y - layout.px(90)
-    fill_rounded(picture, (middle - radius, disc_y - radius, middle + radius, disc_y + radius), radius, CHARACTERS[0])
+    picture.fill_rounded((middle - radius, disc_y - radius, middle + radius, disc_y + radius), radius, CHARACTERS[0])
     arrow = layout.px(20)
     left = middle - round(arrow * 0.6)
-    draw.polygon(((left, disc_y - arrow), (left, disc_y + arrow), (left + 2 * arrow, disc_y)), BACKGROUND)
-    draw.text((middle, y), "Wan 2.6  Reference to Video", TEXT, font(BOLD, layout.px(34)), anchor="mm")
+    picture.polygon(((left, disc_y - arrow), (left, disc_y + arrow), (left + 2 * arrow, disc_y)), BACKGROUND)
+    picture.text((middle, y), "Wan 2.6  Reference to Video", TEXT, font(BOLD, layout.px(34)), anchor="mm")
     for number, line in enumerate(_LINES):
-        draw.text((middle, y + layout.px(52 + 32 * number)), line, DIM, font(REGULAR, layout.px(22)), anchor="mm")
+        picture.text((middle, y + layout.px(52 + 32 * number)), line, DIM, font(REGULAR, layout.px(22)), anchor="mm")
     return picture
 
 
-def _foot(layout: Layout, *, watermark: bool) -> Image.Image:
-    picture = Image.new("RGB", (layout.width, layout.height - layout.foot_top), BACKGROUND)
+def _foot(layout: Layout, *, watermark: bool) -> Planes:
+    picture = Planes.filled(layout.width, layout.height - layout.foot_top, BACKGROUND)
     if watermark:
         draw_watermark(picture, layout)
     return picture

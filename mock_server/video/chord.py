@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from .mp4 import AAC_FRAME_SAMPLES, AudioTrack
+from .mp4 import AAC_FRAME_SAMPLES, AacTrack
 
 SAMPLE_RATE = 48_000
 CHANNELS = 2
@@ -23,13 +23,13 @@ class Chord:
     end: list[bytes]
     silence: list[bytes]
 
-    def track(self, seconds: int) -> AudioTrack:
+    def track(self, seconds: int) -> AacTrack:
         """A track of this length. Less than a third of a second of silence may end it."""
-        cycles, rest = divmod(packet_count(seconds) - len(self.start) - len(self.end), CYCLE_PACKETS)
+        cycles, rest = divmod(_packet_count(seconds) - len(self.start) - len(self.end), CYCLE_PACKETS)
         packets = [*self.start, *(self.cycle * cycles), *self.end, *self.silence[:rest]]
-        return AudioTrack(SAMPLE_RATE, CHANNELS, self.config, BIT_RATE, packets)
+        return AacTrack(SAMPLE_RATE, CHANNELS, self.config, packets, BIT_RATE)
 
 
-def packet_count(seconds: int) -> int:
+def _packet_count(seconds: int) -> int:
     """Packets in a track of this length: one more than its sound needs, for the encoder's run-in."""
     return -(-(AAC_FRAME_SAMPLES + seconds * SAMPLE_RATE) // AAC_FRAME_SAMPLES)

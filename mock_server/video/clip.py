@@ -15,7 +15,8 @@ class Clip:
     `prompt`: shown as it is. `details`: (name, value) pairs for the table of parameters, in order.
     `references`: the bytes of character1, character2...: pictures or videos; what cannot be read, or is empty because
     it was not fetched, is shown as a placeholder; at most the first five are shown.
-    `audio_track`: a WAV or MP3 to be cut to the duration or padded with silence; None: a quiet generated chord.
+    `audio_track`: a WAV or MP3 to be cut to the duration or padded with silence, at its own sample rate (8 to 48 kHz)
+    and with its own channels (at most two); None: a quiet generated chord.
     """
 
     width: int
@@ -37,7 +38,7 @@ class Clip:
 
 
 class Renderer(Protocol):
-    """Makes MP4 files: H.264 and AAC, moov first. Safe to call from several threads."""
+    """Makes MP4 files, moov first: H.264 with AAC, or with FLAC where a track is given. Several threads may call it."""
 
     @property
     def draws_content(self) -> bool:

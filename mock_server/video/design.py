@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
-from PIL import Image, ImageDraw, ImageFont
+from PIL import ImageFont
 
 from .h264 import MACROBLOCK, macroblocks
 
@@ -55,11 +55,11 @@ class Layout:
 
     @property
     def portrait_side(self) -> int:
-        """The side of the square that each character is shown in."""
+        """The side of the square that each character is shown in: even, as all that is pasted into planes."""
         count = max(1, self.characters)
         across = self.width - 2 * self.margin - 2 * self.px(24) - (count - 1) * self.gap
         high = int(self.height * (0.53 if self.is_wide else 0.52)) - self.stage_top - self._around_portrait
-        return min(across // count, high)
+        return min(across // count, high) // 2 * 2
 
     @property
     def gap(self) -> int:
@@ -67,8 +67,18 @@ class Layout:
         return self.px(28 if self.characters < 4 or self.is_wide else 20)
 
     @property
-    def cast_height(self) -> int:
-        """The band of the characters: from the top to here."""
+    def frame(self) -> int:
+        """The line around a portrait."""
+        return max(2, self.px(3))
+
+    @property
+    def cast_top(self) -> int:
+        """The title's band ends and that of the characters begins here: low, because the title never changes."""
+        return (self.stage_top + self.px(24) - self.frame) // MACROBLOCK * MACROBLOCK
+
+    @property
+    def cast_foot(self) -> int:
+        """The band of the characters ends and that of the prompt begins here."""
         needed = self.stage_top + self.portrait_side + self._around_portrait
         return macroblocks(needed) * MACROBLOCK
 
@@ -99,34 +109,3 @@ class Layout:
 def font(name: str, size: int) -> ImageFont.FreeTypeFont:
     """A bundled font at `size` pixels. The basic layout engine: it is there on every machine."""
     return ImageFont.truetype(str(_FONTS / name), size, layout_engine=ImageFont.Layout.BASIC)
-
-
-@lru_cache(maxsize=32)
-def rounded_mask(width: int, height: int, radius: int) -> Image.Image:
-    """A smooth-edged mask of a rounded rectangle."""
-    mask = Image.new("L", (width, height), 255)
-    corner = _corner(radius)
-    for turned, place in (
-        (corner, (0, 0)),
-        (corner.transpose(Image.Transpose.FLIP_LEFT_RIGHT), (width - radius, 0)),
-        (corner.transpose(Image.Transpose.FLIP_TOP_BOTTOM), (0, height - radius)),
-        (corner.transpose(Image.Transpose.ROTATE_180), (width - radius, height - radius)),
-    ):
-        mask.paste(turned, place)
-    return mask
-
-
-@lru_cache(maxsize=64)
-def _corner(radius: int) -> Image.Image:
-    """The upper left quarter of a disc."""
-    fine = 4
-    quarter = Image.new("L", (radius * fine, radius * fine))
-    ImageDraw.Draw(quarter).ellipse((0, 0, 2 * radius * fine, 2 * radius * fine), fill=255)
-    return quarter.reduce(fine)
-
-
-def fill_rounded(picture: Image.Image, box: Box, radius: int, colour: Colour) -> None:
-    """A smooth-edged rounded rectangle."""
-    left, top, right, bottom = box
-    radius = max(1, min(radius, (right - left) // 2, (bottom - top) // 2))
-    picture.paste(colour, box, rounded_mask(right - left, bottom - top, radius))

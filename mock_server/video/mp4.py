@@ -2,15 +2,17 @@
 
 A writer of our own rather than FFmpeg's: that one puts moov first by rewriting a file on disk, and stamps its version
 into each. This one gives the same bytes for the same samples, and needs no library. Boxes are those of ISO/IEC
-14496-12 (the file), -14 (esds) and -15 (avcC).
+14496-12 (the file), -14 (esds) and -15 (avcC), and of "Encapsulation of FLAC in ISO Base Media File Format" (dfLa).
 """
 
 import struct
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import accumulate, groupby
+from typing import ClassVar
 
 AAC_FRAME_SAMPLES = 1024
+FLAC_FRAME_SAMPLES = 4096  # at most 4,608 up to 48 kHz (RFC 9639, 7)
 _MOVIE_TIMESCALE = 1000  # so that the movie's duration is whole milliseconds
 _UNITY_MATRIX = struct.pack(">9I", 0x10000, 0, 0, 0, 0x10000, 0, 0, 0, 0x40000000)
 _LANGUAGE_UNDETERMINED = 0x55C4  # "und", five bits a letter
@@ -31,13 +33,54 @@ class VideoTrack:
 
 @dataclass(frozen=True)
 class AudioTrack:
-    """AAC packets in order; the first holds the encoder's run-in (one frame), which players are told to skip."""
+    """Packets in order, each but the last of `packet_samples`. Players are told to skip the first `run_in` samples."""
+
+    packet_samples: ClassVar[int]
+    run_in: ClassVar[int]
 
     sample_rate: int
     channels: int
-    config: bytes  # AudioSpecificConfig
-    bit_rate: int
+    config: bytes
     packets: Sequence[bytes]
+
+    def entry(self) -> bytes:
+        """The box that describes the packets."""
+        raise NotImplementedError
+
+    def _sound(self) -> bytes:
+        bits = 16
+        return struct.pack(">6xH8xHHIHH", 1, self.channels, bits, 0, self.sample_rate, 0)
+
+
+@dataclass(frozen=True)
+class AacTrack(AudioTrack):
+    """The first packet is the encoder's run-in. `config`: the AudioSpecificConfig."""
+
+    packet_samples = run_in = AAC_FRAME_SAMPLES
+
+    bit_rate: int
+
+    def entry(self) -> bytes:
+        """See `AudioTrack.entry`."""
+        aac, audio_stream = 0x40, 0x15
+        decoder = struct.pack(">BB3xII", aac, audio_stream, self.bit_rate, self.bit_rate)
+        decoder += _descriptor(5, self.config)
+        stream = struct.pack(">HB", 2, 0) + _descriptor(4, decoder) + _descriptor(6, b"\x02")
+        return _box(b"mp4a", self._sound(), _box(b"esds", bytes(4), _descriptor(3, stream)))
+
+
+@dataclass(frozen=True)
+class FlacTrack(AudioTrack):
+    """16 bits a sample. `config`: the STREAMINFO block without its header."""
+
+    packet_samples = FLAC_FRAME_SAMPLES
+    run_in = 0
+
+    def entry(self) -> bytes:
+        """See `AudioTrack.entry`."""
+        last_block_and_stream_info = 0x80
+        info = struct.pack(">I", last_block_and_stream_info << 24 | len(self.config)) + self.config
+        return _box(b"fLaC", self._sound(), _box(b"dfLa", bytes(4), info))
 
 
 @dataclass(frozen=True)
@@ -65,16 +108,19 @@ def write(duration_seconds: int, video: VideoTrack, audio: AudioTrack | None) ->
     tracks = [_video_track(duration_seconds, video)]
     if audio is not None:
         tracks.append(_audio_track(duration_seconds, audio))
-    chunks = list(_interleaved(duration_seconds, tracks))
+    chunks = list(_interleaved(tracks))
     ftyp = _box(b"ftyp", b"isom", struct.pack(">I", 512), b"isomiso2avc1mp41")
     # Offsets are of fixed width, so moov is as long with the right ones as with zeros.
     start = len(ftyp) + len(_moov(duration_seconds, tracks, [[0] * duration_seconds for _ in tracks])) + 8
-    ends = list(accumulate((len(body) for _, body in chunks), initial=start))
+    ends = list(accumulate((sum(map(len, samples)) for _, samples in chunks), initial=start))
     offsets = [
         [end for end, (owner, _) in zip(ends, chunks, strict=False) if owner == track.number] for track in tracks
     ]
     moov = _moov(duration_seconds, tracks, offsets)
-    return b"".join((ftyp, moov, _box(b"mdat", *(body for _, body in chunks))))
+    # All that is large is copied here, and only here.
+    return b"".join(
+        (ftyp, moov, _head(b"mdat", ends[-1] - start), *(sample for _, chunk in chunks for sample in chunk))
+    )
 
 
 def _video_track(seconds: int, video: VideoTrack) -> _Track:
@@ -97,39 +143,42 @@ def _video_track(seconds: int, video: VideoTrack) -> _Track:
 
 
 def _audio_track(seconds: int, audio: AudioTrack) -> _Track:
-    total = AAC_FRAME_SAMPLES + seconds * audio.sample_rate
-    whole, rest = divmod(total, AAC_FRAME_SAMPLES)
-    deltas = [AAC_FRAME_SAMPLES] * whole + ([rest] if rest else [])
+    whole, rest = divmod(audio.run_in + seconds * audio.sample_rate, audio.packet_samples)
+    deltas = [audio.packet_samples] * whole + ([rest] if rest else [])
     if len(audio.packets) != len(deltas):
         raise ValueError(f"{len(audio.packets)} packets are not {seconds} s of sound")
-    ends = [second * audio.sample_rate // AAC_FRAME_SAMPLES for second in range(1, seconds)] + [len(deltas)]
+    ends = [second * audio.sample_rate // audio.packet_samples for second in range(1, seconds)] + [len(deltas)]
     return _Track(
         number=2,
         timescale=audio.sample_rate,
         deltas=deltas,
-        run_in=AAC_FRAME_SAMPLES,
+        run_in=audio.run_in,
         samples=audio.packets,
         chunks=[end - begin for begin, end in zip([0, *ends], ends, strict=False)],
         dimensions=(0, 0),
         handler=_handler(b"soun", b"Sound"),
         media_header=_box(b"smhd", bytes(8)),
-        description=_mp4a(audio),
+        description=audio.entry(),
         key_frames=None,
     )
 
 
-def _interleaved(seconds: int, tracks: Sequence[_Track]) -> Iterator[tuple[int, bytes]]:
-    """A second of each track in turn, as (track number, bytes): a player need not read far ahead."""
+def _interleaved(tracks: Sequence[_Track]) -> Iterator[tuple[int, Sequence[bytes]]]:
+    """A second of each track in turn, as (track number, samples): a player need not read far ahead."""
     positions = [0] * len(tracks)
-    for second in range(seconds):
-        for index, track in enumerate(tracks):
+    for counts in zip(*(track.chunks for track in tracks), strict=True):
+        for index, (track, count) in enumerate(zip(tracks, counts, strict=True)):
             begin = positions[index]
-            positions[index] += track.chunks[second]
-            yield track.number, b"".join(track.samples[begin : positions[index]])
+            positions[index] += count
+            yield track.number, track.samples[begin : positions[index]]
 
 
 def _box(name: bytes, *parts: bytes) -> bytes:
-    return b"".join((struct.pack(">I4s", 8 + sum(map(len, parts)), name), *parts))
+    return b"".join((_head(name, sum(map(len, parts))), *parts))
+
+
+def _head(name: bytes, body_length: int) -> bytes:
+    return struct.pack(">I4s", 8 + body_length, name)
 
 
 def _table(name: bytes, rows: Sequence[bytes]) -> bytes:
@@ -198,15 +247,6 @@ def _avc1(video: VideoTrack) -> bytes:
     colours = _box(b"colr", b"nclx", struct.pack(">HHHB", bt709, bt709, bt709, 0))
     square_pixels = _box(b"pasp", struct.pack(">II", 1, 1))
     return _box(b"avc1", visual, _box(b"avcC", config), colours, square_pixels)
-
-
-def _mp4a(audio: AudioTrack) -> bytes:
-    sound = struct.pack(">6xH8xHHIHH", 1, audio.channels, 16, 0, audio.sample_rate, 0)
-    aac, audio_stream = 0x40, 0x15
-    decoder = struct.pack(">BB3xII", aac, audio_stream, audio.bit_rate, audio.bit_rate)
-    decoder += _descriptor(5, audio.config)
-    stream = struct.pack(">HB", 2, 0) + _descriptor(4, decoder) + _descriptor(6, b"\x02")
-    return _box(b"mp4a", sound, _box(b"esds", bytes(4), _descriptor(3, stream)))
 
 
 def _descriptor(tag: int, body: bytes) -> bytes:

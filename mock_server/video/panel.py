@@ -8,7 +8,7 @@ from functools import lru_cache
 from itertools import accumulate, takewhile
 
 import av
-from PIL import Image, ImageDraw, ImageOps
+from PIL import Image, ImageOps
 
 from .design import (
     BACKGROUND,
@@ -23,10 +23,9 @@ from .design import (
     TEXT,
     Box,
     Layout,
-    fill_rounded,
     font,
-    rounded_mask,
 )
+from .planes import Planes, rounded
 
 _TITLE = "Wan 2.6  Reference to Video"
 _BADGE = "MOCK"
@@ -41,7 +40,7 @@ _PICTURE_FORMATS = ("JPEG", "PNG", "BMP", "WEBP", "GIF")
 class Portrait:
     """A reference as it is shown: a small square picture, or None with the reason in a word or two."""
 
-    picture: Image.Image | None
+    picture: Planes | None
     note: str
 
 
@@ -54,32 +53,36 @@ def portrait(reference: bytes, side: int) -> Portrait:
         return Portrait(None, "not fetched")
     is_video = reference[4:8] in (b"ftyp", b"moov", b"wide", b"mdat", b"free", b"skip")
     try:
-        picture = _first_frame(reference) if is_video else _opened(reference, side)
-        square = _square(picture, side)
+        square = _reduced(_first_frame(reference), side) if is_video else _opened(reference, side)
+        shown = Planes.of(square).resized(side)  # one plane and two small ones, where RGB would be four
     except Exception:  # decoders meet the bytes of strangers with errors of every class
         return Portrait(None, "unreadable")
-    return Portrait(square, "video" if is_video else "")
+    return Portrait(shown, "video" if is_video else "")
 
 
-def _square(picture: Image.Image, side: int) -> Image.Image:
-    """Its middle. Most of the way down it is made smaller by a whole factor, which is quick."""
+def _reduced(picture: Image.Image, side: int) -> Image.Image:
+    """The square in its middle, made smaller by a whole factor, which is quick: most of the way down to `side`."""
     short = min(picture.size)
-    left, top = (picture.width - short) / 2, (picture.height - short) / 2
-    box = (left, top, left + short, top + short)
-    return picture.resize((side, side), Image.Resampling.BILINEAR, box=box, reducing_gap=1.0)
+    left, top = (picture.width - short) // 2, (picture.height - short) // 2
+    return picture.reduce(max(1, short // side), (left, top, left + short, top + short))
 
 
 def _opened(reference: bytes, side: int) -> Image.Image:
-    """An RGB picture, upright; what is transparent shows the stage."""
+    """The reduced square of a picture, RGB and upright; what is transparent shows the stage.
+
+    It is cut out first: what is done to the small square costs little.
+    """
     with Image.open(io.BytesIO(reference), formats=_PICTURE_FORMATS) as picture:
         _check_pixels(picture.width, picture.height)
         picture.draft("RGB", (side, side))  # JPEG alone: decodes at an eighth to the whole of its size
-        upright = ImageOps.exif_transpose(picture)
-        if not upright.has_transparency_data:
-            return upright.convert("RGB")
-        floor = Image.new("RGBA", upright.size, STAGE_FOOT)
-        floor.alpha_composite(upright.convert("RGBA"))
-        return floor.convert("RGB")
+        mode = "RGBA" if picture.has_transparency_data else "RGB"
+        picture.load()
+        square = ImageOps.exif_transpose(_reduced(picture if picture.mode == mode else picture.convert(mode), side))
+    if mode == "RGB":
+        return square
+    floor = Image.new("RGBA", square.size, STAGE_FOOT)
+    floor.alpha_composite(square)
+    return floor.convert("RGB")
 
 
 def _first_frame(reference: bytes) -> Image.Image:
@@ -96,94 +99,98 @@ def _check_pixels(width: int, height: int) -> None:
         raise ValueError("too many pixels to show")
 
 
-def draw_cast(layout: Layout, portraits: Sequence[Portrait]) -> Image.Image:
-    """The title and, on a stage, the characters in a row with their names below."""
-    picture = _stage(layout).copy()
+def draw_title(layout: Layout) -> Planes:
+    """From the top to `Layout.cast_top`."""
+    return _stage(layout).crop(0, 0, layout.width, layout.cast_top)
+
+
+def draw_cast(layout: Layout, portraits: Sequence[Portrait]) -> Planes:
+    """From there to `Layout.cast_foot`: on a stage, the characters in a row with their names below."""
+    picture = _stage(layout).crop(0, layout.cast_top, layout.width, layout.cast_foot)
     side = layout.portrait_side
     left = (layout.width - len(portraits) * (side + layout.gap) + layout.gap) // 2
+    top = (layout.stage_top + layout.px(24) - layout.cast_top) // 2 * 2
     for number, shown in enumerate(portraits):
-        _draw_character(
-            picture, layout, (left + number * (side + layout.gap), layout.stage_top + layout.px(24)), number, shown
-        )
+        _draw_character(picture, layout, ((left + number * (side + layout.gap)) // 2 * 2, top), number, shown)
     return picture
 
 
 @lru_cache(maxsize=2)
-def _stage(layout: Layout) -> Image.Image:
-    """The band without its characters: the title, and the stage with a light from above."""
-    picture = Image.new("RGB", (layout.width, layout.cast_height), BACKGROUND)
+def _stage(layout: Layout) -> Planes:
+    """Both bands without the characters: the title, and the stage with a light from above."""
+    picture = Planes.filled(layout.width, layout.cast_foot, BACKGROUND)
     _draw_title(picture, layout)
-    left, top, right, bottom = layout.margin, layout.stage_top, layout.width - layout.margin, layout.cast_height
-    fill_rounded(picture, (left, top, right, bottom), layout.px(20), STAGE_LINE)
+    left, top, right, bottom = layout.margin, layout.stage_top, layout.width - layout.margin, layout.cast_foot
+    picture.fill_rounded((left, top, right, bottom), layout.px(20), STAGE_LINE)
     line = max(1, layout.px(1))
-    size = (right - left - 2 * line, bottom - top - 2 * line)
+    x, y = left + line, top + line
+    mask = rounded(right - line - x, bottom - line - y, layout.px(20) - line, (x % 2, y % 2))
+    size = mask.full.size
     light = Image.linear_gradient("L").resize(size)
     floor = Image.composite(Image.new("RGB", size, STAGE_FOOT), Image.new("RGB", size, STAGE_TOP), light)
-    picture.paste(floor, (left + line, top + line), rounded_mask(*size, layout.px(20) - line))
+    picture.paste(Planes.of(floor), x // 2 * 2, y // 2 * 2, mask)
     return picture
 
 
-def _draw_title(picture: Image.Image, layout: Layout) -> None:
-    draw = ImageDraw.Draw(picture)
+def _draw_title(picture: Planes, layout: Layout) -> None:
     middle = layout.px(42)
     radius = layout.px(13)
     disc = (layout.margin, middle - radius, layout.margin + 2 * radius, middle + radius)
-    fill_rounded(picture, disc, radius, CHARACTERS[0])
+    picture.fill_rounded(disc, radius, CHARACTERS[0])
     x, arrow = layout.margin + radius + layout.px(1), radius * 0.5
-    draw.polygon(
+    picture.polygon(
         ((x - arrow * 0.7, middle - arrow), (x - arrow * 0.7, middle + arrow), (x + arrow, middle)), BACKGROUND
     )
     title = font(BOLD, layout.px(24))
-    draw.text((disc[2] + layout.px(12), middle), _TITLE, TEXT, title, anchor="lm")
+    picture.text((disc[2] + layout.px(12), middle), _TITLE, TEXT, title, anchor="lm")
     badge = font(BOLD, layout.px(15))
     right = layout.width - layout.margin
     left = right - round(badge.getlength(_BADGE)) - layout.px(24)
-    fill_rounded(picture, (left, middle - layout.px(14), right, middle + layout.px(14)), layout.px(14), FAINT)
-    draw.text(((left + right) / 2, middle), _BADGE, TEXT, badge, anchor="mm")
+    picture.fill_rounded((left, middle - layout.px(14), right, middle + layout.px(14)), layout.px(14), FAINT)
+    picture.text(((left + right) / 2, middle), _BADGE, TEXT, badge, anchor="mm")
 
 
-def _draw_character(picture: Image.Image, layout: Layout, place: tuple[int, int], number: int, shown: Portrait) -> None:
+def _draw_character(picture: Planes, layout: Layout, place: tuple[int, int], number: int, shown: Portrait) -> None:
     left, top = place
     side, colour = layout.portrait_side, CHARACTERS[number]
-    radius, frame = min(layout.px(18), side // 6), max(2, layout.px(3))
+    radius, frame = min(layout.px(18), side // 6), layout.frame
     outer = (left - frame, top - frame, left + side + frame, top + side + frame)
-    fill_rounded(picture, outer, radius + frame, colour)
+    picture.fill_rounded(outer, radius + frame, colour)
     if shown.picture is None:
-        fill_rounded(picture, (left, top, left + side, top + side), radius, STAGE_FOOT)
+        picture.fill_rounded((left, top, left + side, top + side), radius, STAGE_FOOT)
     else:
-        picture.paste(shown.picture, (left, top), rounded_mask(side, side, radius))
-    draw = ImageDraw.Draw(picture)
+        picture.paste(shown.picture, left, top, rounded(side, side, radius))
     if shown.note:
         _draw_note(picture, layout, place, shown)
     name = font(BOLD, min(layout.px(20), max(8, side // 6)))
-    draw.text((left + side / 2, top + side + layout.px(31)), f"character{number + 1}", colour, name, anchor="mm")
+    picture.text((left + side / 2, top + side + layout.px(31)), f"character{number + 1}", colour, name, anchor="mm")
 
 
-def _draw_note(picture: Image.Image, layout: Layout, place: tuple[int, int], shown: Portrait) -> None:
+def _draw_note(picture: Planes, layout: Layout, place: tuple[int, int], shown: Portrait) -> None:
     """In the middle of an empty frame; as a small label on the first frame of a video."""
     left, top = place
     side = layout.portrait_side
-    draw = ImageDraw.Draw(picture)
     if shown.picture is None:
-        draw.text((left + side / 2, top + side * 0.44), "?", FAINT, font(BOLD, side // 3), anchor="mm")
+        picture.text((left + side / 2, top + side * 0.44), "?", FAINT, font(BOLD, side // 3), anchor="mm")
         note = font(REGULAR, min(layout.px(18), max(8, side // 6)))
-        draw.text((left + side / 2, top + side * 0.72), shown.note, DIM, note, anchor="mm")
+        picture.text((left + side / 2, top + side * 0.72), shown.note, DIM, note, anchor="mm")
         return
     label = font(BOLD, layout.px(14))
     inset = layout.px(8)
     width, height = round(label.getlength(shown.note)) + layout.px(16), layout.px(24)
     box = (left + inset, top + inset, left + inset + width, top + inset + height)
-    fill_rounded(picture, box, layout.px(8), BACKGROUND)
-    draw.text(((box[0] + box[2]) / 2, (box[1] + box[3]) / 2), shown.note, TEXT, label, anchor="mm")
+    picture.fill_rounded(box, layout.px(8), BACKGROUND)
+    picture.text(((box[0] + box[2]) / 2, (box[1] + box[3]) / 2), shown.note, TEXT, label, anchor="mm")
 
 
 # The script
 
 
-def draw_script(layout: Layout, prompt: str, details: Sequence[tuple[str, str]]) -> Image.Image:
+def draw_script(layout: Layout, prompt: str, details: Sequence[tuple[str, str]]) -> Planes:
     """The prompt in the largest letters that fit, and the parameters: beside it, or below it in a narrow picture."""
-    picture = Image.new("RGB", (layout.width, layout.timeline_top - layout.cast_height), BACKGROUND)
-    top, foot = layout.px(18), picture.height - layout.px(24)
+    height = layout.timeline_top - layout.cast_foot
+    picture = Planes.filled(layout.width, height, BACKGROUND)
+    top, foot = layout.px(18), height - layout.px(24)
     left, right = layout.margin, layout.width - layout.margin
     if layout.is_wide:
         split = left + round((right - left) * 0.66)
@@ -197,24 +204,23 @@ def draw_script(layout: Layout, prompt: str, details: Sequence[tuple[str, str]])
     return picture
 
 
-def _draw_heading(picture: Image.Image, layout: Layout, box: Box, words: str) -> int:
+def _draw_heading(picture: Planes, layout: Layout, box: Box, words: str) -> int:
     """Returns where the text below it begins."""
-    ImageDraw.Draw(picture).text(box[:2], words, DIM, font(BOLD, layout.px(14)), anchor="lt")
+    picture.text((box[0], box[1] + layout.px(10)), words, DIM, font(BOLD, layout.px(14)), anchor="ls")
     return box[1] + layout.px(26)
 
 
-def _draw_prompt(picture: Image.Image, layout: Layout, box: Box, prompt: str) -> None:
+def _draw_prompt(picture: Planes, layout: Layout, box: Box, prompt: str) -> None:
     top = _draw_heading(picture, layout, box, "PROMPT")
     width, height = box[2] - box[0], box[3] - top
     size, lines = _fitted(prompt, width, height, layout.px(36 if layout.is_wide else 52), layout.px(9))
-    draw = ImageDraw.Draw(picture)
     face = font(REGULAR, size)
     for number, line in enumerate(lines):
         x = float(box[0])
         y = top + round(size * (number * _LINE_SPACING + 0.95))
         for piece in _CHARACTER_NAME.split(line):
             colour = CHARACTERS[int(piece[-1]) - 1] if _CHARACTER_NAME.fullmatch(piece) else TEXT
-            draw.text((x, y), piece, colour, face, anchor="ls")
+            picture.text((x, y), piece, colour, face, anchor="ls")
             x += face.getlength(piece)
 
 
@@ -287,22 +293,21 @@ _CJK = re.compile(r"[⺀-鿿豈-﫿！-｠][，。、；：？！）】》”’
 
 
 def _draw_details(
-    picture: Image.Image, layout: Layout, box: Box, details: Sequence[tuple[str, str]], *, columns: int
+    picture: Planes, layout: Layout, box: Box, details: Sequence[tuple[str, str]], *, columns: int
 ) -> None:
     top = _draw_heading(picture, layout, box, "PARAMETERS")
     rows = -(-len(details) // columns) or 1
     step = min(layout.px(34), (box[3] - top) // rows)
     size = max(8, min(layout.px(18), round(step * 0.7)))
     face = font(REGULAR, size)
-    draw = ImageDraw.Draw(picture)
     gap = layout.px(36)
     width = (box[2] - box[0] - (columns - 1) * gap) // columns
     for number, (name, value) in enumerate(details):
         column, row = divmod(number, rows)
         left, y = box[0] + column * (width + gap), top + round((row + 0.72) * step)
-        draw.text((left, y), name, DIM, face, anchor="ls")
+        picture.text((left, y), name, DIM, face, anchor="ls")
         room = 0.97 * (width - face.getlength(name) - layout.px(12))
-        draw.text((left + width, y), _shortened(value, room, size), TEXT, face, anchor="rs")
+        picture.text((left + width, y), _shortened(value, room, size), TEXT, face, anchor="rs")
 
 
 def _shortened(text: str, width: float, size: int) -> str:

@@ -1,19 +1,16 @@
 """Draws and encodes clips with Pillow and PyAV.
 
-A clip is four bands, each encoded alone and kept: the cast (by size and references), the script (by size, prompt and
-parameters), the moving time line and the foot (both by size, length, sound and watermark). What is new in a clip is all
-that is encoded for it; `h264.py` then puts the bands together.
+A clip is five bands, each encoded alone and kept: the title (by size), the cast (by size and references), the script
+(by size, prompt and parameters), the moving time line and the foot (both by size, length, sound and watermark). What is
+new in a clip is all that is encoded for it; `h264.py` then puts the bands together.
 """
 
 import hashlib
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Iterator
 from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import replace
 from functools import cache
-from itertools import cycle
 from threading import Lock
-
-from PIL import Image
 
 from . import bundle, encoder, h264, mp4, panel, sound
 from .cache import SizedCache
@@ -25,10 +22,11 @@ from .timeline import TimelineForm, draw_foot, timeline_frames
 
 _STILL_QUANTISER = 16
 _TIMELINE_QUANTISER = 20
+_KEPT_ENCODERS = 4  # up to 8 MB each: title or foot, cast and script of a size and one more
 
 _chord = cache(bundle.read_chord)
 
-Band = list[list[bytes]]  # the slices of each frame
+Band = list[bytes]  # a part of a picture, or one part of each picture, as it stands in MP4 samples
 
 
 class StudioRenderer:
@@ -42,8 +40,9 @@ class StudioRenderer:
 
     def __init__(self, cache_bytes: int) -> None:
         self._files = SizedCache[bytes](cache_bytes // 2, len)
-        self._bands = SizedCache[Band](cache_bytes * 3 // 8, _band_bytes)
+        self._bands = SizedCache[Band](cache_bytes * 3 // 8, lambda band: sum(map(len, band)))
         self._tracks = SizedCache[mp4.AudioTrack](cache_bytes // 8, lambda track: sum(map(len, track.packets)))
+        self._encoders = encoder.StillEncoders(_STILL_QUANTISER, _KEPT_ENCODERS)
         self._parameter_sets: dict[tuple[int, int], tuple[bytes, bytes]] = {}
         self._lock = Lock()
 
@@ -74,46 +73,56 @@ class StudioRenderer:
         """Each picture as one MP4 sample: a key frame holds all bands, the others the time line alone."""
         layout = Layout(clip.width, clip.height, min(len(clip.references), len(CHARACTERS)))
         form = TimelineForm(clip.width, clip.height, clip.duration_seconds, clip.audio, clip.watermark)
-        script = (clip.prompt, clip.details)
-        key = ("script", layout, _digest(*script))
-        telling = side.submit(self._still, key, layout.cast_height, lambda: draw_script(layout, *script))
-        cast = self._cast(layout, clip.references)
-        below = self._still(("foot", form), layout.foot_top, lambda: draw_foot(form))
-        foot_start = _first_macroblock(clip.width, layout.foot_top)
-        end = _first_macroblock(clip.width, clip.height + h264.MACROBLOCK - 1)
-        groups = [([*cast, *telling.result()], below)]
-        for number in range(1, FRAMES_PER_SECOND):
-            skipped = h264.skip_slice(number, 0, _first_macroblock(clip.width, layout.timeline_top))
-            groups.append(([skipped], [h264.skip_slice(number, foot_start, end - foot_start)]))
-        return [h264.sample((*up, *units, *down)) for units, (up, down) in zip(self._timeline(form), cycle(groups))]
+        moving = side.submit(self._moving, form)
+        shown = clip.references[: layout.characters]
+        key = ("cast", layout, _digest(*shown))
+        kept = self._bands.get(key)
+        portraits = [] if kept else [side.submit(panel.portrait, data, layout.portrait_side) for data in shown]
+        title = self._still(("title", layout), 0, lambda: panel.draw_title(layout))
+        script = self._script(layout, clip)
+        cast = kept or self._still(
+            key, layout.cast_top, lambda: panel.draw_cast(layout, [part.result() for part in portraits])
+        )
+        still = b"".join((*title, *cast, *script))
+        samples = moving.result().copy()
+        for number in range(0, len(samples), FRAMES_PER_SECOND):
+            samples[number] = still + samples[number]
+        return samples
 
-    def _timeline(self, form: TimelineForm) -> Band:
+    def _moving(self, form: TimelineForm) -> Band:
+        """What depends on nothing but the form: key frames from the time line on down, and the others whole."""
         layout = form.layout
-        size = (form.width, layout.foot_top - layout.timeline_top)
-        first = _first_macroblock(form.width, layout.timeline_top)
+        time_line = _first_macroblock(form.width, layout.timeline_top)
+        foot = _first_macroblock(form.width, layout.foot_top)
+        end = _first_macroblock(form.width, form.height + h264.MACROBLOCK - 1)
+        below = self._still(("foot", form), layout.foot_top, lambda: draw_foot(form))
 
-        def made() -> Band:
-            band = encoder.encode(timeline_frames(form), size, _TIMELINE_QUANTISER)
-            return [[h264.move_slice(unit, first) for unit in units] for units in band]
+        def made() -> Iterator[bytes]:
+            size = (form.width, layout.foot_top - layout.timeline_top)
+            for number, units in enumerate(encoder.encode(timeline_frames(form), size, _TIMELINE_QUANTISER)):
+                moved = [h264.move_slice(unit, time_line) for unit in units]
+                if number % FRAMES_PER_SECOND == 0:
+                    yield h264.sample(moved) + below[0]
+                else:
+                    place = number % FRAMES_PER_SECOND
+                    rest = (h264.skip_slice(place, 0, time_line), *moved, h264.skip_slice(place, foot, end - foot))
+                    yield h264.sample(rest)
 
-        return self._bands.get_or_make(form, made)
+        return self._bands.get_or_make(form, lambda: list(made()))
 
-    def _still(self, key: Hashable, top: int, draw: Callable[[], Image.Image]) -> list[bytes]:
-        """The slices of a band that does not move, for its place `top` pixels down."""
+    def _script(self, layout: Layout, clip: Clip) -> Band:
+        script = (clip.prompt, clip.details)
+        return self._still(("script", layout, _digest(*script)), layout.cast_foot, lambda: draw_script(layout, *script))
+
+    def _still(self, key: Hashable, top: int, draw: Callable[[], Planes]) -> Band:
+        """A band that does not move, for its place `top` pixels down."""
 
         def made() -> Band:
             picture = draw()
-            ((unit,),) = encoder.encode([Planes.of(picture)], picture.size, _STILL_QUANTISER)
-            return [[h264.move_slice(unit, _first_macroblock(picture.width, top))]]
+            unit = self._encoders.encode(picture)
+            return [h264.sample([h264.move_slice(unit, _first_macroblock(picture.size[0], top))])]
 
-        return self._bands.get_or_make(key, made)[0]
-
-    def _cast(self, layout: Layout, references: tuple[bytes, ...]) -> list[bytes]:
-        def drawn() -> Image.Image:
-            shown = references[: layout.characters]
-            return panel.draw_cast(layout, [panel.portrait(reference, layout.portrait_side) for reference in shown])
-
-        return self._still(("cast", layout, _digest(*references)), 0, drawn)
+        return self._bands.get_or_make(key, made)
 
     def _track(self, clip: Clip) -> mp4.AudioTrack | None:
         if not clip.audio:
@@ -127,10 +136,6 @@ class StudioRenderer:
 def _first_macroblock(width: int, top: int) -> int:
     """Of a band that begins `top` pixels down."""
     return h264.macroblocks(width) * (top // h264.MACROBLOCK)
-
-
-def _band_bytes(band: Band) -> int:
-    return sum(len(unit) for units in band for unit in units)
 
 
 def _digest(*parts: object) -> bytes:

@@ -4,8 +4,6 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from PIL import Image, ImageDraw
-
 from .clip import FRAMES_PER_SECOND
 from .design import (
     BACKGROUND,
@@ -17,11 +15,9 @@ from .design import (
     TEXT,
     Colour,
     Layout,
-    fill_rounded,
     font,
-    rounded_mask,
 )
-from .planes import Mask, Planes
+from .planes import Mask, Planes, rounded
 
 _FOOT_BASELINE = 24  # of its text, in units below its upper border
 
@@ -45,23 +41,22 @@ class TimelineForm:
         return self.duration_seconds * FRAMES_PER_SECOND
 
 
-def draw_foot(form: TimelineForm) -> Image.Image:
+def draw_foot(form: TimelineForm) -> Planes:
     """From `Layout.foot_top` to the end of the picture: the clip's form, and the watermark at the right."""
     layout = form.layout
-    picture = Image.new("RGB", (form.width, form.height - layout.foot_top), BACKGROUND)
-    draw, baseline = ImageDraw.Draw(picture), layout.px(_FOOT_BASELINE)
+    picture = Planes.filled(form.width, form.height - layout.foot_top, BACKGROUND)
     sound = "with sound" if form.audio else "no sound"
     words = f"{form.duration_seconds} s, {FRAMES_PER_SECOND} frames a second, {sound}"
-    draw.text((layout.margin, baseline), words, DIM, font(REGULAR, layout.px(18)), anchor="ls")
+    picture.text((layout.margin, layout.px(_FOOT_BASELINE)), words, DIM, font(REGULAR, layout.px(18)), anchor="ls")
     if form.watermark:
         draw_watermark(picture, layout)
     return picture
 
 
-def draw_watermark(foot: Image.Image, layout: Layout) -> None:
+def draw_watermark(foot: Planes, layout: Layout) -> None:
     """The Wan page's fixed text in its place."""
     place = (layout.width - layout.margin, layout.px(_FOOT_BASELINE))
-    ImageDraw.Draw(foot).text(place, "AI Generated", TEXT, font(BOLD, layout.px(24)), anchor="rs")
+    foot.text(place, "AI Generated", TEXT, font(BOLD, layout.px(24)), anchor="rs")
 
 
 def timeline_frames(form: TimelineForm) -> Iterator[Planes]:
@@ -70,7 +65,7 @@ def timeline_frames(form: TimelineForm) -> Iterator[Planes]:
     Seconds at the left, a bar that fills up over the whole clip, the number of the frame (from 1 on) at the right.
     """
     timeline = _Timeline(form)
-    ahead, played = (Planes.of(timeline.still(played=played)) for played in (False, True))
+    ahead, played = (timeline.still(played=played) for played in (False, True))
     knob, mask = timeline.knob()
     digits = timeline.digits()
     side, height = knob.size[0], timeline.height
@@ -126,33 +121,33 @@ class _Timeline:
             yield self._frame_left + index * width, int(digit)
 
     def digits(self) -> list[Planes]:
-        return [Planes.of(self._digit(str(value))) for value in range(10)]
+        return [self._digit(str(value)) for value in range(10)]
 
-    def _digit(self, character: str) -> Image.Image:
-        cell = Image.new("RGB", self._digit_size, BACKGROUND)
-        ImageDraw.Draw(cell).text((0, self._baseline), character, TEXT, self._font, anchor="ls")
+    def _digit(self, character: str) -> Planes:
+        cell = Planes.filled(*self._digit_size, BACKGROUND)
+        cell.text((0, self._baseline), character, TEXT, self._font, anchor="ls")
         return cell
 
     def knob(self) -> tuple[Planes, Mask]:
         side = _even(self._layout.px(22))
-        picture = Image.new("RGB", (side, side), TEXT)
+        picture = Planes.filled(side, side, TEXT)
         border = self._layout.px(5)
-        fill_rounded(picture, (border, border, side - border, side - border), side, CHARACTERS[0])
-        return Planes.of(picture), Mask(rounded_mask(side, side, side // 2))
+        picture.fill_rounded((border, border, side - border, side - border), side, CHARACTERS[0])
+        return picture, rounded(side, side, side // 2)
 
-    def still(self, *, played: bool) -> Image.Image:
+    def still(self, *, played: bool) -> Planes:
         """Everything that stands still: the bar, all of it played or none, and the words."""
-        picture = Image.new("RGB", (self._form.width, self.height), BACKGROUND)
+        picture = Planes.filled(self._form.width, self.height, BACKGROUND)
         self._draw_bar(picture, played=played)
-        draw, baseline = ImageDraw.Draw(picture), self.digit_top + self._baseline
+        baseline = self.digit_top + self._baseline
         width = self._digit_size[0]
-        draw.text((self._left + 2 * width, baseline), ".", TEXT, self._font, anchor="ls")
+        picture.text((self._left + 2 * width, baseline), ".", TEXT, self._font, anchor="ls")
         after_time = self._left + 4 * width + self._point_width + self._layout.px(5)
-        draw.text((after_time, baseline), "s", DIM, self._small_font, anchor="ls")
-        draw.text((self._right, baseline), self._total, DIM, self._small_font, anchor="rs")
+        picture.text((after_time, baseline), "s", DIM, self._small_font, anchor="ls")
+        picture.text((self._right, baseline), self._total, DIM, self._small_font, anchor="rs")
         return picture
 
-    def _draw_bar(self, picture: Image.Image, *, played: bool) -> None:
+    def _draw_bar(self, picture: Planes, *, played: bool) -> None:
         """A wave when the clip has sound, a plain line when it has none."""
         step = _even(self._layout.px(8))
         middle = self.height // 2
@@ -162,10 +157,11 @@ class _Timeline:
             if self._form.audio:
                 half = round(self._layout.px(15) * _loudness(index))
                 box = (x, middle - half, min(x + step // 2, self._bar_right), middle + half)
-                fill_rounded(picture, box, step, colour)
+                picture.fill_rounded(box, step, colour)
             else:
-                half = self._layout.px(2)
-                picture.paste(colour, (x, middle - half, min(x + step, self._bar_right), middle + half))
+                half = _even(self._layout.px(2))
+                part = Planes.filled(min(step, self._bar_right - x), 2 * half, colour)
+                picture.paste(part, x, middle - half)
 
 
 def _even(value: float) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import struct
 import threading
 import wave
 from collections.abc import Iterator
@@ -37,6 +38,42 @@ def sound(seconds: float) -> bytes:
         track.setframerate(8000)
         track.writeframes(b"\x80" * int(8000 * seconds))
     return file.getvalue()
+
+
+def wav(seconds: float, pillar: float = 0.5, rate: int = 22_050) -> bytes:
+    """A square wave of 441 Hz in mono."""
+    length = int(seconds * rate)
+    half = rate // 882
+    values = [int(32767 * pillar) * (1 if (index // half) % 2 else -1) for index in range(length)]
+    body = struct.pack(f"<{length}h", *values)
+    return _wav_file(body, rate, 1)
+
+
+def loud(rate: int, channels: int, seconds: int = 3) -> bytes:
+    """A square wave of a twentieth of the rate, in every channel."""
+    high, low = (struct.pack("<h", value) * channels * 10 for value in (9_999, -9_999))
+    return _wav_file((high + low) * (seconds * rate // 20), rate, channels)
+
+
+def _wav_file(samples: bytes, rate: int, channels: int) -> bytes:
+    """16 bits a sample."""
+    file = BytesIO()
+    with wave.open(file, "wb") as track:
+        track.setnchannels(channels)
+        track.setsampwidth(2)
+        track.setframerate(rate)
+        track.writeframes(samples)
+    return file.getvalue()
+
+
+def mp3(original: bytes) -> bytes:
+    buffer = BytesIO()
+    with av.open(BytesIO(original)) as source, av.open(buffer, "w", format="mp3") as target:
+        stream = target.add_stream("libmp3lame", rate=44_100, layout="stereo")
+        for decoded in source.decode(audio=0):
+            target.mux(stream.encode(decoded))
+        target.mux(stream.encode(None))
+    return buffer.getvalue()
 
 
 @cache

@@ -12,16 +12,18 @@ import av
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from PIL import Image, ImageChops, ImageStat
+from PIL import Image, ImageChops, ImageDraw, ImageStat
 
 from mock_server.video import FRAMES_PER_SECOND, BundledRenderer, Clip, Renderer, bundle, make_renderer, renderers
 from mock_server.video import build_bundle as building
 from mock_server.video.cache import SizedCache
-from mock_server.video.design import CHARACTERS, STAGE_FOOT, Layout
+from mock_server.video.design import BACKGROUND, BOLD, CHARACTERS, STAGE_FOOT, TEXT, Layout, font
+from mock_server.video.encoder import StillEncoders
 from mock_server.video.panel import portrait
 from mock_server.video.planes import Planes
 from mock_server.video.studio import StudioRenderer
 from mock_server.video.timeline import TimelineForm, timeline_frames
+from tests.mock.media_files import loud, mp3, wav
 
 SIZES = building.SIZES
 
@@ -66,11 +68,13 @@ def picture(data: bytes, number: int) -> Image.Image:
 
 
 def samples(data: bytes) -> list[float]:
-    """The left channel, as the file's edit list leaves it."""
+    """The left channel, as the file's edit list leaves it, at 48,000 a second."""
     left: list[float] = []
+    resampler = av.AudioResampler(format="fltp", layout="stereo", rate=48_000)
     with av.open(io.BytesIO(data)) as container:
-        for frame in container.decode(audio=0):
-            left += struct.unpack(f"{frame.samples}f", bytes(frame.planes[0])[: 4 * frame.samples])
+        for decoded in (*container.decode(audio=0), None):
+            for frame in resampler.resample(decoded):
+                left += struct.unpack(f"{frame.samples}f", bytes(frame.planes[0])[: 4 * frame.samples])
     return left
 
 
@@ -140,6 +144,27 @@ def test_bands_decode_to_what_was_drawn(studio: Renderer, width: int, height: in
     assert above.getbbox() is None
 
 
+@pytest.mark.parametrize("anchor", ["ls", "ms", "rs", "lm", "mm"])
+def test_letters_are_drawn_as_pillow_draws_them(anchor: str) -> None:
+    face, place, words = font(BOLD, 24), (150, 40), "Wan 2.6 AI"
+    planes = Planes.filled(300, 80, BACKGROUND)
+    planes.text(place, words, TEXT, face, anchor)
+    picture = Image.new("RGB", planes.size, BACKGROUND)
+    ImageDraw.Draw(picture).text(place, words, TEXT, face, anchor=anchor)
+    expected = Planes.of(picture)
+    for drawn, wanted in ((planes.y, expected.y), (planes.cb, expected.cb), (planes.cr, expected.cr)):
+        assert ImageChops.difference(drawn, wanted).getextrema()[1] <= 1
+
+
+@pytest.mark.parametrize("box", [(20, 10, 60, 40), (21, 11, 60, 40), (20, 11, 59, 41), (21, 10, 60, 41)])
+def test_shapes_are_drawn_at_odd_places_too(box: tuple[int, int, int, int]) -> None:
+    planes = Planes.filled(80, 50, BACKGROUND)
+    planes.fill_rounded(box, 8, TEXT)
+    brightest = planes.y.getextrema()[1]
+    assert planes.y.point(lambda level: 255 * (level > brightest // 2)).getbbox() == box
+    assert planes.y.getpixel((40, 25)) == brightest
+
+
 def test_the_time_line_moves_to_the_very_end(studio: Renderer) -> None:
     frames = pictures(studio.render(CLIP))
     layout = Layout(CLIP.width, CLIP.height, 0)
@@ -182,12 +207,44 @@ def test_no_picture_however_broken_stops_a_video(
     assert portrait(bytes(data[: int(kept * len(data))]), 64).note in {"", "unreadable", "not fetched"}
 
 
+def test_a_picture_on_its_side_is_shown_upright() -> None:
+    """The colour of its upper half is told by the camera to be on the right."""
+    lying = Image.new("RGB", (400, 200), (220, 30, 30))
+    lying.paste((30, 30, 220), (200, 0, 400, 200))
+    exif = lying.getexif()
+    exif[0x0112] = 6  # orientation: to be turned by 90 degrees, clockwise
+    buffer = io.BytesIO()
+    lying.save(buffer, "JPEG", exif=exif)
+    shown = portrait(buffer.getvalue(), 64).picture
+    assert shown is not None
+    redness = [shown.cr.getpixel((16, y)) - shown.cb.getpixel((16, y)) for y in (4, 28)]
+    assert redness[0] > 80
+    assert redness[1] < -80
+
+
+@pytest.mark.parametrize(("size", "side"), [((333, 500), 64), ((65, 65), 64), ((20, 31), 64), ((720, 721), 334)])
+def test_the_middle_of_a_picture_of_any_size_is_shown(size: tuple[int, int], side: int) -> None:
+    """A square in its middle, which is as bright in what is shown."""
+    whole = Image.new("RGB", size, (40, 40, 40))
+    middle, quarter = (size[0] // 2, size[1] // 2), min(size) // 4
+    whole.paste((220, 30, 30), (middle[0] - quarter, middle[1] - quarter, middle[0] + quarter, middle[1] + quarter))
+    buffer = io.BytesIO()
+    whole.save(buffer, "PNG")
+    shown = portrait(buffer.getvalue(), side).picture
+    assert shown is not None
+    assert shown.size == (side, side)
+    red = shown.cr.point(lambda level: 255 * (level > 160)).getbbox()
+    assert red == pytest.approx((side / 8, side / 8, side * 3 / 8, side * 3 / 8), abs=2)
+
+
 def test_a_transparent_picture_shows_the_stage_behind_it() -> None:
     buffer = io.BytesIO()
     Image.new("P", (400, 400), 0).save(buffer, "PNG", transparency=b"\0" * 256)
     shown = portrait(buffer.getvalue(), 64).picture
     assert shown is not None
-    assert shown.getpixel((32, 32)) == STAGE_FOOT
+    stage = Planes.filled(64, 64, STAGE_FOOT)
+    for drawn, floor in ((shown.y, stage.y), (shown.cb, stage.cb), (shown.cr, stage.cr)):
+        assert ImageChops.difference(drawn, floor).getbbox() is None
 
 
 @pytest.mark.parametrize("count", [0, 1, 5, 6])
@@ -227,17 +284,6 @@ def test_the_watermark_is_there_only_when_asked_for(
     assert without.getextrema()[1] < 60
 
 
-def wav(seconds: float, pillar: float = 0.5, rate: int = 22_050) -> bytes:
-    """A square wave of 441 Hz in mono."""
-    length = int(seconds * rate)
-    half = rate // 882
-    values = [int(32767 * pillar) * (1 if (index // half) % 2 else -1) for index in range(length)]
-    body = struct.pack(f"<{length}h", *values)
-    head = struct.pack("<4sI4s4sIHHIIHH4sI", b"RIFF", 36 + len(body), b"WAVE", b"fmt ", 16, 1, 1, rate, rate * 2, 2, 16,
-                       b"data", len(body))  # fmt: skip
-    return head + body
-
-
 def test_a_long_track_is_cut(studio: Renderer) -> None:
     clip = changed(audio_track=wav(4))
     data = studio.render(clip)
@@ -252,6 +298,40 @@ def test_a_short_track_is_followed_by_silence(studio: Renderer) -> None:
     sound = samples(data)
     assert loudness(sound[4800:43_200]) > 0.3
     assert loudness(sound[52_800:]) < 0.001
+
+
+@pytest.mark.parametrize("rate", [8_000, 16_000, 22_050, 44_100, 48_000])
+def test_a_given_track_is_heard_to_the_sample(studio: Renderer, rate: int) -> None:
+    given, seconds = wav(1.5, rate=rate), 3
+    data = studio.render(changed(duration_seconds=seconds, audio_track=given))
+    with av.open(io.BytesIO(data)) as container:
+        stream = container.streams.audio[0]
+        assert (stream.codec_context.name, stream.rate, stream.channels) == ("flac", rate, 1)
+        assert stream.duration * stream.time_base == seconds
+        heard = b"".join(bytes(frame.planes[0])[: 2 * frame.samples] for frame in container.decode(stream))
+    assert heard == given[44:].ljust(seconds * rate * 2, b"\0")
+
+
+@pytest.mark.parametrize(
+    ("rate", "channels", "heard_rate", "heard_channels"), [(96_000, 6, 48_000, 2), (4_000, 2, 8_000, 2)]
+)
+def test_a_track_of_another_shape_is_made_one_that_every_player_takes(
+    studio: Renderer, rate: int, channels: int, heard_rate: int, heard_channels: int
+) -> None:
+    clip = changed(audio_track=loud(rate, channels))
+    data = studio.render(clip)
+    assert_form(data, clip)
+    with av.open(io.BytesIO(data)) as container:
+        stream = container.streams.audio[0]
+        assert (stream.rate, stream.channels) == (heard_rate, heard_channels)
+    assert loudness(samples(data)[4800:-4800]) > 0.05
+
+
+def test_an_mp3_is_heard(studio: Renderer) -> None:
+    clip = changed(audio_track=mp3(wav(4)))
+    data = studio.render(clip)
+    assert_form(data, clip)
+    assert loudness(samples(data)[4800:]) > 0.3
 
 
 def test_a_track_that_cannot_be_decoded_is_silence(studio: Renderer) -> None:
@@ -273,6 +353,21 @@ def test_a_given_track_is_not_heard_when_audio_is_off(studio: Renderer) -> None:
 def test_the_same_clip_gives_the_same_bytes() -> None:
     clip = changed(audio_track=wav(1))
     assert StudioRenderer(1 << 25).render(clip) == StudioRenderer(1 << 25).render(clip)
+
+
+def test_a_clip_is_the_same_whatever_was_made_before_it() -> None:
+    renderer = StudioRenderer(1 << 25)
+    for number in range(3):
+        renderer.render(changed(prompt=f"take {number} " * number))
+    assert renderer.render(CLIP) == StudioRenderer(1 << 25).render(CLIP)
+
+
+def test_no_more_encoders_are_kept_than_asked_for() -> None:
+    encoders = StillEncoders(quantiser=20, kept=2)
+    pictures = [Planes.filled(64, 16 * height, BACKGROUND) for height in (1, 2, 3)]
+    slices = [encoders.encode(picture) for picture in pictures]
+    assert len(encoders._idle) == 2
+    assert [encoders.encode(picture)[:3] for picture in pictures] == [unit[:3] for unit in slices]
 
 
 @pytest.mark.parametrize(
