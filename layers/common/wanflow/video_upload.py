@@ -1,8 +1,7 @@
-"""A video's way into the bucket: read, summed and sent side by side, and visible only when S3 has checked all of it.
+"""A video's way into the bucket: read and sent side by side, and visible only when S3 has checked all of it.
 
-Each byte is read by one thread, summed by a second one and sent by the caller's, so that no line waits for another and
-next to nothing is held. The CRC32 is that of the whole video: S3 computes its own, and makes no object where they
-differ.
+A thread reads, the caller's sums and sends what was read, so that neither line waits for the other and next to nothing
+is held. The CRC32 is that of the whole video: S3 computes its own, and makes no object where they differ.
 """
 
 import base64
@@ -27,7 +26,7 @@ HELD_BYTES = 5 * 1024 * 1024
 PART_BYTES = 64 * 1024 * 1024
 """Of a longer video. No part of it is held, so the size is only a matter of requests, which cost money and time."""
 PIECES_AHEAD = 4
-"""Of 512 KiB (wan_client.py), before they are summed; and as many between that and S3."""
+"""Of 512 KiB (wan_client.py): what is read while others go out."""
 _BRAND = slice(4, 8)
 _SPOILED = {
     # boto3 sends a call again whose answer was lost: the upload may be complete already, or dropped.
@@ -49,10 +48,9 @@ def upload_video(
         DownloadFailed: the body is no MP4, or not as long as announced; or whatever else `pieces` raises.
         AwsUnavailable: S3 failed in a way that passes.
     """
-    summed = _Summed()
-    with read_ahead(pieces, PIECES_AHEAD) as read, read_ahead(summed.over(read), PIECES_AHEAD) as ready:
+    with read_ahead(pieces, PIECES_AHEAD) as ready:
         source = _Source(ready)
-        upload = _Upload(client, {"Bucket": bucket, "Key": key}, source, summed, announced_bytes)
+        upload = _Upload(client, {"Bucket": bucket, "Key": key}, source, announced_bytes)
         try:
             with aws.naming_faults(f"write {key}"):
                 upload.run()
@@ -62,49 +60,35 @@ def upload_video(
             if (what := _SPOILED.get(aws.error_code(error))) is not None:
                 raise AwsUnavailable(f"could not write {key}: {what}") from error
             raise
-    return summed.size, summed.crc32
+    return source.size, source.crc32
 
 
-@dataclass
-class _Summed:
-    """What has passed of a video so far: its length, and its CRC32."""
+class _Source:
+    """The pieces, and what has been taken of them so far: `size` bytes, and their CRC32.
 
-    size: int = 0
-    _crc32: int = 0
+    Keeps what of a piece was not wanted yet. `failure` is what ended the pieces too early, noted because botocore makes
+    an error of its own of what a request's body raises.
+    """
 
-    def over(self, pieces: Iterator[bytes]) -> Iterator[bytes]:
-        """The same pieces, each counted as it passes; empty ones, which would look like an end, are left out."""
-        for piece in pieces:
-            if piece:
-                self.size += len(piece)
-                self._crc32 = zlib.crc32(piece, self._crc32)
-                yield piece
+    def __init__(self, pieces: Iterator[bytes]) -> None:
+        self._pieces = filter(None, pieces)  # an empty one would look like the end
+        self._rest = b""
+        self._crc32 = 0
+        self.size = 0
+        self.failure: Exception | None = None
 
     @property
     def crc32(self) -> str:
         return base64.b64encode(self._crc32.to_bytes(4, "big")).decode()
 
-
-class _Source:
-    """The pieces, with a memory for what of a piece was not wanted yet, and for what ended them too early.
-
-    `failure` is noted because botocore makes an error of its own of what a request's body raises.
-    """
-
-    def __init__(self, pieces: Iterator[bytes]) -> None:
-        self._pieces = pieces
-        self._rest = b""
-        self.failure: Exception | None = None
-
     def take(self, most: int) -> bytes:
         """Some bytes, at most so many; none behind the end."""
-        try:
-            piece = self._rest or next(self._pieces, b"")
-        except Exception as failure:
-            self.failure = failure
-            raise
+        piece = self._rest or self._next()
         self._rest = piece[most:]
-        return piece[:most]
+        taken = piece[:most]
+        self.size += len(taken)
+        self._crc32 = zlib.crc32(taken, self._crc32)
+        return taken
 
     def gather(self, into: bytearray, size: int) -> bytearray:
         """Fill it anew with so many bytes, fewer only where the video ends."""
@@ -115,9 +99,16 @@ class _Source:
 
     def look(self, size: int) -> bytes:
         """The first bytes, which stay to be taken."""
-        start = bytes(self.gather(bytearray(), size))
-        self._rest = start + self._rest
-        return start
+        while len(self._rest) < size and (piece := self._next()):
+            self._rest += piece
+        return self._rest[:size]
+
+    def _next(self) -> bytes:
+        try:
+            return next(self._pieces, b"")
+        except Exception as failure:
+            self.failure = failure
+            raise
 
 
 class _StreamedPart:
@@ -169,7 +160,6 @@ class _Upload:
     client: "S3Client"
     place: Any
     source: _Source
-    summed: _Summed
     announced_bytes: int | None
 
     def run(self) -> None:
@@ -182,7 +172,7 @@ class _Upload:
         held = self.source.gather(bytearray(), HELD_BYTES)
         if len(held) < HELD_BYTES:
             self._check_length()
-            told: Any = {"ContentType": "video/mp4", "ChecksumCRC32": self.summed.crc32, "Body": held}
+            told: Any = {"ContentType": "video/mp4", "ChecksumCRC32": self.source.crc32, "Body": held}
             self.client.put_object(**self.place, **told)
         else:
             self._send_parts(self._held(held))
@@ -212,18 +202,18 @@ class _Upload:
                 done.append({"PartNumber": number, "ETag": answer["ETag"]})
             self._check_length()
             self.client.complete_multipart_upload(
-                **place, **checked, ChecksumCRC32=self.summed.crc32, MultipartUpload={"Parts": done}
+                **place, **checked, ChecksumCRC32=self.source.crc32, MultipartUpload={"Parts": done}
             )
         except BaseException:
             self._drop_parts(place)
             raise
 
     def _check_length(self) -> None:
-        """Everything was taken; reading on to the end also lets the sums be those of all."""
+        """Take what may be left, and compare."""
         while self.source.take(HELD_BYTES):
             pass
-        if self.announced_bytes not in {None, self.summed.size}:
-            raise DownloadFailed(f"the CDN announced {self.announced_bytes} bytes and sent {self.summed.size}")
+        if self.announced_bytes not in {None, self.source.size}:
+            raise DownloadFailed(f"the CDN announced {self.announced_bytes} bytes and sent {self.source.size}")
 
     def _drop_parts(self, place: Any) -> None:
         """What this cannot undo, the bucket's lifecycle rule does after a day; it must not hide why it is undone."""
