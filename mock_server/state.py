@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from .video import Clip
 
 MOST_RETRY_AFTER_SECONDS = 30.0
+_BEARER = "Bearer "
 
 Given = TypeVarTuple("Given")
 Produced = TypeVar("Produced", bound=Answer)
@@ -69,7 +70,6 @@ class State:
         self.journal = Journal(settings.journal_size)
         self.media = MediaStore()
         self.accounts = {key: Account(account_name(key)) for key in settings.api_keys}
-        self._by_header = {f"Bearer {key}": account for key, account in self.accounts.items()}
         self.submit_rate = RateLimit(settings.submits_per_second, "submits")
         self.query_rate = RateLimit(settings.queries_per_second, "status queries")
 
@@ -80,7 +80,8 @@ class State:
     def authorize(self, request: Request, entry: Entry) -> Account:
         """The account that the bearer token stands for (Wan page, Authentication); raises UnauthorizedError."""
         given = request.headers.get("authorization", "")
-        account = self._by_header.get(given) or self._of_header(given)
+        usual = self.accounts.get(given[len(_BEARER) :]) if given.startswith(_BEARER) else None
+        account = usual or self._of_header(given)
         entry.account = account.name
         return account
 

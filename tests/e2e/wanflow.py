@@ -135,7 +135,9 @@ class Wanflow:
             time.sleep(0.3)
 
     def execution_events(self, job_id: str) -> list[dict[str, Any]]:
+        """All that is in the history of an execution, once it has ended: its job is final a moment before."""
         arn = self.stack.endpoints.state_machine_arn.replace(":stateMachine:", ":execution:") + f":{job_id}"
+        wait_until(lambda: self.workflows.describe_execution(executionArn=arn)["status"] != "RUNNING")
         pages = self.workflows.get_paginator("get_execution_history").paginate(executionArn=arn)
         return [event for page in pages for event in page["events"]]
 
