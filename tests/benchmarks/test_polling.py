@@ -10,6 +10,9 @@ from benchmarks.poll_optimum import HORIZON_SECONDS, Means, Mixture, Optimum, be
 from benchmarks.polling import MAIN, after, judge, known, learning, moments
 from wanflow.polling import PollSchedule
 
+pytestmark = pytest.mark.xdist_group("polling")
+"""The optimum takes seconds to find."""
+
 NARROW = Mixture("test", ((0.5, 4, 0.3), (0.5, 9, 0.2)))
 
 

@@ -14,6 +14,9 @@ import pytest
 
 from tests.template import ROOT, Template
 
+pytestmark = pytest.mark.xdist_group("layer")
+"""It takes seconds to build."""
+
 COMMON = ROOT / "layers" / "common"
 MOST_BYTES = 1_800_000
 POWERTOOLS = {"aws_lambda_powertools", "jmespath", "typing_extensions"}
