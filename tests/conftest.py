@@ -25,6 +25,7 @@ from wanflow import aws
 _SOCKETLESS = ("tests/unit/", "tests/functions/", "tests/workflow/")
 
 
+LONGEST_IN_A_NAME = 40
 NO_CHROMIUM = "there is no Chromium on this machine"
 
 
@@ -35,6 +36,11 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     if untested:
         terminalreporter.section("THE CONSOLE WAS NOT TESTED", red=True, bold=True)
         terminalreporter.line(f"{NO_CHROMIUM}, so {len(untested)} tests did not run; Debian: apt-get install chromium")
+
+
+def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
+    """A file's content is no name of a test: it is long, and some of it is random, so that processes would disagree."""
+    return argname if isinstance(val, bytes) and len(val) > LONGEST_IN_A_NAME else None
 
 
 @pytest.fixture(autouse=True)
