@@ -21,6 +21,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from io import BytesIO
 from typing import Any
@@ -28,7 +29,7 @@ from typing import Any
 import requests
 from PIL import Image
 
-from benchmarks.descendants import descendants
+from benchmarks.descendants import descendants, watching
 from benchmarks.results import Row, command, save
 from local.demo import connect
 from local.deploy import client
@@ -54,7 +55,7 @@ _FUNCTION = re.compile(rb"AWS_LAMBDA_FUNCTION_NAME=\w+?-(\w+)Function-")
 def main() -> None:
     peaks: dict[str, float] = {}
     settings = replace(Settings.from_environment(), parameters={"ReferenceDelivery": "data_uri"})
-    with local_stack(settings) as stack, watched(peaks), receiver() as callback:
+    with local_stack(settings) as stack, watching(partial(note_peaks, peaks)), receiver() as callback:
         with ThreadPoolExecutor(2) as both:
             for work in (both.submit(run_jobs, stack, callback), both.submit(run_batch, stack)):
                 work.result()
@@ -182,25 +183,6 @@ def receiver() -> Iterator[str]:
 
 
 # --- What they hold --------------------------------------------------------------------------------------------------
-
-
-@contextmanager
-def watched(peaks: dict[str, float]) -> Iterator[None]:
-    """Note the peaks twice a second: a process may end before the block does."""
-    ended = threading.Event()
-
-    def watch() -> None:
-        while not ended.wait(0.5):
-            note_peaks(peaks)
-
-    watcher = threading.Thread(target=watch)
-    watcher.start()
-    try:
-        yield
-    finally:
-        ended.set()
-        watcher.join()
-        note_peaks(peaks)
 
 
 def note_peaks(peaks: dict[str, float]) -> None:

@@ -13,15 +13,13 @@ from __future__ import annotations
 import argparse
 import os
 import statistics
-import threading
 import time
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from benchmarks.descendants import descendants
+from benchmarks.descendants import descendants, watching
 from benchmarks.results import ROOT, Row, command, save
 from local import references
 from local.demo import connect
@@ -48,6 +46,9 @@ class Round:
     beyond_seconds: list[float] = field(default_factory=list)
     errors: list[str] = field(default_factory=list)
     peak_mb: float = 0.0
+
+    def note_memory(self) -> None:
+        self.peak_mb = max(self.peak_mb, resident_megabytes())
 
     def percentile(self, share: float) -> float:
         ordered = sorted(self.beyond_seconds)
@@ -76,7 +77,7 @@ def run_round(stack: Stack, jobs: int) -> Round:
             done.accept_seconds.append(time.perf_counter() - began)
 
     started = time.perf_counter()
-    with watched_memory(done), ThreadPoolExecutor(min(jobs, SENDERS)) as senders:
+    with watching(done.note_memory), ThreadPoolExecutor(min(jobs, SENDERS)) as senders:
         documents = [document for document in senders.map(create, range(jobs)) if document is not None]
         for document in documents:
             last = document
@@ -106,24 +107,6 @@ def beyond_waits(stack: Stack, job_id: str) -> float:
         waited += sign * event["timestamp"].timestamp()
     whole = (events[-1]["timestamp"] - events[0]["timestamp"]).total_seconds()
     return float(whole - waited)
-
-
-@contextmanager
-def watched_memory(done: Round) -> Iterator[None]:
-    ended = threading.Event()
-
-    def watch() -> None:
-        while not ended.wait(0.5):
-            done.peak_mb = max(done.peak_mb, resident_megabytes())
-
-    watcher = threading.Thread(target=watch)
-    watcher.start()
-    try:
-        yield
-    finally:
-        ended.set()
-        watcher.join()
-        done.peak_mb = max(done.peak_mb, resident_megabytes())
 
 
 def resident_megabytes() -> float:
