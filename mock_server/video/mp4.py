@@ -6,6 +6,7 @@ into each. This one gives the same bytes for the same samples, and needs no libr
 """
 
 import struct
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import accumulate, groupby
@@ -32,7 +33,7 @@ class VideoTrack:
 
 
 @dataclass(frozen=True)
-class AudioTrack:
+class AudioTrack(ABC):
     """Packets in order, each but the last of `packet_samples`. Players are told to skip the first `run_in` samples."""
 
     packet_samples: ClassVar[int]
@@ -43,9 +44,9 @@ class AudioTrack:
     config: bytes
     packets: Sequence[bytes]
 
+    @abstractmethod
     def entry(self) -> bytes:
         """The box that describes the packets."""
-        raise NotImplementedError
 
     def _sound(self) -> bytes:
         bits = 16
