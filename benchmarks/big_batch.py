@@ -167,7 +167,7 @@ def _wait(s3: Any, endpoints: Endpoints, key: str, report: Report, start: float)
     while time.monotonic() - start < PATIENCE_SECONDS:
         books = requests.get(f"{endpoints.wan_url}/_mock/ledger", timeout=60).json()
         report.most_at_once = max(report.most_at_once, int(books["running"]))
-        verdict = _read(s3, endpoints.bucket, key)
+        verdict = read_verdict(s3, endpoints.bucket, key)
         if verdict is not None and not report.accepted_seconds:
             report.accepted_seconds = time.monotonic() - start
         if verdict is not None and verdict["status"] != "running":
@@ -181,7 +181,8 @@ def _wait(s3: Any, endpoints: Endpoints, key: str, report: Report, start: float)
     raise LocalStackError(f"the batch has no last verdict after {PATIENCE_SECONDS:.0f} s")
 
 
-def _read(s3: Any, bucket: str, key: str) -> dict[str, Any] | None:
+def read_verdict(s3: Any, bucket: str, key: str) -> dict[str, Any] | None:
+    """What stands in outbox/ by now, if anything does."""
     try:
         verdict: dict[str, Any] = json.loads(s3.get_object(Bucket=bucket, Key=key)["Body"].read())
     except s3.exceptions.NoSuchKey:

@@ -24,11 +24,11 @@ from dataclasses import replace
 from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from io import BytesIO
-from typing import Any
 
 import requests
 from PIL import Image
 
+from benchmarks.big_batch import read_verdict
 from benchmarks.descendants import descendants, watching
 from benchmarks.results import Row, command, save
 from local.demo import connect
@@ -49,44 +49,37 @@ ROW_BYTES = 6_000
 MOST_SHARE = 0.75
 """Of `MemorySize`: the rest is for another Python and for what grows."""
 PATIENCE_SECONDS = 300
-_FUNCTION = re.compile(rb"AWS_LAMBDA_FUNCTION_NAME=\w+?-(\w+)Function-")
+_FUNCTION = re.compile(rb"AWS_LAMBDA_FUNCTION_NAME=\w+?-(\w+Function)-")
 
 
 def main() -> None:
     peaks: dict[str, float] = {}
+    template = Template(WanApiBaseUrl="https://wan.example")
     settings = replace(Settings.from_environment(), parameters={"ReferenceDelivery": "data_uri"})
     with local_stack(settings) as stack, watching(partial(note_peaks, peaks)), receiver() as callback:
         with ThreadPoolExecutor(2) as both:
             for work in (both.submit(run_jobs, stack, callback), both.submit(run_batch, stack)):
                 work.result()
         requests.get(stack.endpoints.api_url + "/", timeout=60).raise_for_status()
-        invoke(stack, "reconcile_jobs")
-    template = Template(WanApiBaseUrl="https://wan.example")
-    assert set(peaks) == set(template.functions()), f"never called: {set(template.functions()) - set(peaks)}"
-    sizes = {folder: memory_megabytes(template, folder) for folder in peaks}
-    for folder, peak in sorted(peaks.items()):
-        print(f"{folder:20}{peak:6.0f} MB of {sizes[folder]}")
-    save("function_memory", [row(folder, peaks[folder], sizes[folder]) for folder in sorted(peaks)])
+        invoke(stack, template.functions()["reconcile_jobs"])
+    functions = template.functions()
+    never = {folder for folder, function in functions.items() if function not in peaks}
+    assert not never, f"never called: {never}"
+    found = {folder: (peaks[functions[folder]], memory_megabytes(template, folder)) for folder in sorted(functions)}
+    for folder, (peak, size) in found.items():
+        print(f"{folder:20}{peak:6.0f} MB of {size}")
+    save("function_memory", [row(folder, peak, size) for folder, (peak, size) in found.items()])
 
 
 def memory_megabytes(template: Template, folder: str) -> int:
     """`MemorySize` of a function, which the template gives for all where it does not give it for one."""
     usual = template.raw["Globals"]["Function"]["MemorySize"]
-    return int(template.properties(logical_id(folder)).get("MemorySize", usual))
+    return int(template.properties(template.functions()[folder]).get("MemorySize", usual))
 
 
 def row(folder: str, peak: float, size: int) -> Row:
     name = f"memory of {folder}, at most"
     return Row(name, peak / size, MOST_SHARE, "lower", f"its {size} MB", command("function_memory"))
-
-
-def logical_id(folder: str) -> str:
-    return "".join(word.capitalize() for word in folder.split("_")) + "Function"
-
-
-def folder_of(function: str) -> str:
-    """`ServeApi` -> `serve_api`."""
-    return re.sub(r"(?<!^)(?=[A-Z])", "_", function).lower()
 
 
 # --- What is asked of the functions ----------------------------------------------------------------------------------
@@ -125,7 +118,7 @@ def run_batch(stack: Stack) -> None:
     end = time.monotonic() + PATIENCE_SECONDS
     while time.monotonic() < end:
         time.sleep(2)
-        if (verdict := read(s3, bucket, "outbox/large.jsonl.result.json")) and verdict["status"] != "running":
+        if (verdict := read_verdict(s3, bucket, "outbox/large.jsonl.result.json")) and verdict["status"] != "running":
             assert verdict["totals"]["completed"] == GOOD_ROWS, verdict["totals"]
             return
     raise TimeoutError("the batch did not end")
@@ -146,17 +139,9 @@ def line(number: int) -> str:
     )
 
 
-def read(s3: Any, bucket: str, key: str) -> dict[str, Any] | None:
-    try:
-        found: dict[str, Any] = json.loads(s3.get_object(Bucket=bucket, Key=key)["Body"].read())
-    except s3.exceptions.NoSuchKey:
-        return None
-    return found
-
-
-def invoke(stack: Stack, folder: str) -> None:
+def invoke(stack: Stack, logical_id: str) -> None:
     functions = client("lambda", stack.settings).list_functions()["Functions"]
-    (name,) = [each["FunctionName"] for each in functions if logical_id(folder) in each["FunctionName"]]
+    (name,) = [each["FunctionName"] for each in functions if logical_id in each["FunctionName"]]
     answer = client("lambda", stack.settings).invoke(FunctionName=name, Payload=b"{}")
     assert "FunctionError" not in answer, answer["Payload"].read()
 
@@ -186,7 +171,7 @@ def receiver() -> Iterator[str]:
 
 
 def note_peaks(peaks: dict[str, float]) -> None:
-    """Megabytes of the largest process of each function so far, by the function's folder."""
+    """Megabytes of the largest process of each function so far, by the function's logical id."""
     for process in descendants():
         try:
             function = _FUNCTION.search((process / "environ").read_bytes())
@@ -195,8 +180,8 @@ def note_peaks(peaks: dict[str, float]) -> None:
             continue  # it has ended
         if function and "VmHWM:" in status:
             peak = int(status.split("VmHWM:")[1].split()[0]) * 1024 / 1e6
-            folder = folder_of(function[1].decode())
-            peaks[folder] = max(peak, peaks.get(folder, 0.0))
+            logical_id = function[1].decode()
+            peaks[logical_id] = max(peak, peaks.get(logical_id, 0.0))
 
 
 if __name__ == "__main__":

@@ -1,5 +1,6 @@
 """Small stand-ins that behave, instead of mocks that agree with everything."""
 
+import base64
 import io
 import struct
 import wave
@@ -57,6 +58,11 @@ def mp4(size: int, seed: int = 0) -> bytes:
     head = struct.pack(">I", 24) + b"ftypisom" + b"\0\0\2\0isomiso2"
     body = b"".join(struct.pack(">II", seed, number) for number in range((size - len(head)) // 8 + 1))
     return (head + body)[:size]
+
+
+def crc32_text(content: bytes) -> str:
+    """A CRC32 as S3 writes it."""
+    return base64.b64encode(zlib.crc32(content).to_bytes(4, "big")).decode()
 
 
 def png(width: int = 400, height: int = 400) -> bytes:

@@ -1,14 +1,12 @@
 """Store Result: completed only when the bytes are there, all of them, and an MP4."""
 
-import base64
-import zlib
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 from mock_server.responses_door import InProcessMock
-from tests.fakes import FakeClock, mp4, wan_request
+from tests.fakes import FakeClock, crc32_text, mp4, wan_request
 from tests.stack import Stack, event_file
 from wanflow import aws
 from wanflow.errors import DownloadFailed
@@ -28,10 +26,6 @@ def completed_job(stack: Stack, wan: InProcessMock, clock: FakeClock) -> Complet
     return make
 
 
-def crc32(content: bytes) -> str:
-    return base64.b64encode(zlib.crc32(content).to_bytes(4, "big")).decode()
-
-
 def unfinished_uploads(stack: Stack) -> list[Any]:
     return list(aws.s3().list_multipart_uploads(Bucket=stack.bucket).get("Uploads", []))
 
@@ -43,7 +37,7 @@ def test_the_video_lies_in_the_bucket_with_length_and_checksum_noted(stack: Stac
     assert stack.read(f"videos/{job_id}.mp4") == mp4(5000)
     (video,) = stack.job(job_id).stored
     assert (video.key, video.bytes) == (f"videos/{job_id}.mp4", 5000)
-    assert video.crc32 == crc32(mp4(5000))
+    assert video.crc32 == crc32_text(mp4(5000))
 
 
 def test_run_again_it_does_not_download_again(stack: Stack, wan: InProcessMock, completed_job: CompletedJob) -> None:
@@ -97,7 +91,7 @@ def test_a_long_video_goes_up_in_parts(
     stack.store(job_id)
     assert stack.read(f"videos/{job_id}.mp4") == video
     assert aws.s3().head_object(Bucket=stack.bucket, Key=f"videos/{job_id}.mp4")["ETag"].endswith('-3"')
-    assert stack.job(job_id).stored[0].crc32 == crc32(video)
+    assert stack.job(job_id).stored[0].crc32 == crc32_text(video)
 
 
 def test_every_output_is_stored_in_order(
